@@ -1,0 +1,2 @@
+export { run } from "./cli.js";
+export { EXIT } from "./exit-code.js";

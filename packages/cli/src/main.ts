@@ -1,0 +1,10 @@
+#!/usr/bin/env node
+import { run } from "./cli.js";
+
+// Whatever the caller's umask: what is written here is for its owner alone.
+process.umask(0o077);
+// A reader that left (`| head`) is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+process.exitCode = await run(process.argv.slice(2), process.env);

@@ -1,0 +1,11 @@
+import type { Output, Renderer } from "./renderer.js";
+
+/** One event a line, as JSON. */
+export function jsonRenderer(out: Output, { debug }: { readonly debug: boolean }): Renderer {
+  return {
+    event(event) {
+      if (event.type !== "debug" || debug) out.write(`${JSON.stringify(event)}\n`);
+    },
+    close() {},
+  };
+}

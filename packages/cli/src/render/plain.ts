@@ -1,0 +1,76 @@
+import type { BackupEvent } from "@backup/core";
+import { type ProgressView, progressBar, progressLines } from "./progress.js";
+import type { Output, RenderOptions, Renderer } from "./renderer.js";
+import { formatSummary } from "./summary.js";
+import { formatBytes, formatCount, printable } from "./text.js";
+
+/** Failures that are named one by one; the rest is counted. */
+const FAILURES_SHOWN = 20;
+
+/**
+ * Text for a person: what is going on to `out`, what is wrong to `err`. A progress bar where `err` is a terminal.
+ * Quiet leaves what is wrong.
+ */
+export function plainRenderer(out: Output, err: Output, { quiet, verbose, debug }: RenderOptions): Renderer {
+  let progress: ProgressView | undefined;
+  let failures = 0;
+  const say = (line: string): void => {
+    if (!quiet) out.write(`${printable(line)}\n`);
+  };
+  const warn = (line: string): void => {
+    progress?.close();
+    err.write(`${printable(line)}\n`);
+  };
+  return {
+    event(event) {
+      switch (event.type) {
+        case "start":
+          return say(`${event.source} → ${event.destination}${event.dryRun ? " (dry run)" : ""}`);
+        case "collection":
+          return verbose ? say(formatCollection(event)) : undefined;
+        case "plan":
+          return say(formatPlan(event));
+        case "progress":
+          if (quiet) return undefined;
+          progress ??= err.isTTY ? progressBar() : progressLines(say);
+          return progress.update(event);
+        case "warning":
+          return warn(`warning: ${event.message}`);
+        case "failed":
+          if (++failures <= FAILURES_SHOWN) warn(`FAILED: ${event.message}`);
+          else if (failures === FAILURES_SHOWN + 1) warn("FAILED: … and more; -v or --json names all");
+          else if (verbose) warn(`FAILED: ${event.message}`);
+          return undefined;
+        case "debug":
+          return debug ? warn(`debug: ${event.message}`) : undefined;
+        case "end":
+          progress?.close();
+          return say(formatSummary(event.report));
+        default:
+          return undefined;
+      }
+    },
+    close() {
+      progress?.close();
+    },
+  };
+}
+
+function formatCollection(event: BackupEvent & { readonly type: "collection" }): string {
+  const { name, state, items, added, moved, renamed, removed } = event;
+  if (state === "unchanged") return `  ${name}: unchanged`;
+  const changes = [
+    [added, "new"],
+    [moved, "moved"],
+    [renamed, "flags"],
+    [removed, "deleted"],
+  ].filter(([count]) => count !== 0);
+  const what = changes.map(([count, word]) => `${count} ${word}`).join(", ") || "nothing to do";
+  return `  ${name}: ${state === "vanished" ? "gone at the source, " : ""}${formatCount(items, "message")}, ${what}`;
+}
+
+function formatPlan(event: BackupEvent & { readonly type: "plan" }): string {
+  const { collections, add, bytes, move, rename, remove } = event;
+  if (add + move + rename + remove === 0) return `${formatCount(collections, "folder")}: nothing to do`;
+  return `${formatCount(collections, "folder")}: ${add} new (${formatBytes(bytes)}), ${move} moved, ${rename} flags, ${remove} deleted`;
+}

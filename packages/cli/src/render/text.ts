@@ -1,0 +1,22 @@
+import prettyBytes from "pretty-bytes";
+
+/**
+ * Text from a server as a terminal may show it: control characters, also those of 8 bits that begin escape sequences,
+ * and characters that turn the direction of writing, are shown as their code.
+ */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069\p{Surrogate}]/gu, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    return `\\u{${code.toString(16)}}`;
+  });
+}
+
+export function formatBytes(bytes: number): string {
+  return prettyBytes(bytes, { maximumFractionDigits: 1 });
+}
+
+const NUMBER = new Intl.NumberFormat("en");
+
+export function formatCount(count: number, one: string, many = `${one}s`): string {
+  return `${NUMBER.format(count)} ${count === 1 ? one : many}`;
+}

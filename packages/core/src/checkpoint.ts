@@ -1,0 +1,91 @@
+import { isDeepStrictEqual } from "node:util";
+import { BackupError, isBackupError } from "./errors.js";
+import type { Path } from "./model.js";
+import { PRIVATE } from "./paths.js";
+import type { Store } from "./store.js";
+
+/**
+ * What the last run saw, at the destination. It only saves work: without it every collection is compared again.
+ * Written when all that it speaks of is on disk.
+ */
+export interface Checkpoint {
+  readonly format: 1;
+  /** `Source.id`. */
+  readonly source: string;
+  /** Whether names hold `:`; the same for the whole destination. */
+  readonly colon: boolean;
+  readonly collections: Readonly<Record<Path, Seen>>;
+}
+
+export interface Seen {
+  /** `Collection.fingerprint` before it was listed. */
+  readonly fingerprint: string;
+  /** Stamps of the collection's directories after the run, in their order, joined by a space. */
+  readonly stamp: string;
+  /** Items, sidecars left out. */
+  readonly items: number;
+}
+
+const FORMAT = 1;
+const FILE = `${PRIVATE}/checkpoint.json`;
+
+/**
+ * The checkpoint of the last run; undefined where there is none, or none that can be read.
+ * @throws BackupError DESTINATION_NEWER
+ */
+export async function readCheckpoint(store: Store, signal: AbortSignal): Promise<Checkpoint | undefined> {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(await store.read(FILE, signal)).toString());
+  } catch (error) {
+    // A cache that a crash cut short is worth no more than a missing one.
+    if (isBackupError(error, "NOT_FOUND") || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+  if (typeof value !== "object" || value === null || !("format" in value)) return undefined;
+  if (typeof value.format === "number" && value.format > FORMAT)
+    throw new BackupError(
+      "DESTINATION_NEWER",
+      `${store.name} was written by a newer version of backup (format ${value.format}, this one knows ${FORMAT}); update backup`,
+    );
+  return isCheckpoint(value) ? value : undefined;
+}
+
+/** Writes the checkpoint, unless the one at the destination, `previous`, already says the same. */
+export async function writeCheckpoint(
+  store: Store,
+  checkpoint: Checkpoint,
+  previous: Checkpoint | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  if (isDeepStrictEqual(checkpoint, previous)) return;
+  await store.write(FILE, Buffer.from(`${JSON.stringify(checkpoint, undefined, 1)}\n`), signal);
+}
+
+function isCheckpoint(value: object): value is Checkpoint {
+  return (
+    "format" in value &&
+    value.format === FORMAT &&
+    "source" in value &&
+    typeof value.source === "string" &&
+    "colon" in value &&
+    typeof value.colon === "boolean" &&
+    "collections" in value &&
+    typeof value.collections === "object" &&
+    value.collections !== null &&
+    Object.values(value.collections).every(isSeen)
+  );
+}
+
+function isSeen(value: unknown): value is Seen {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "fingerprint" in value &&
+    typeof value.fingerprint === "string" &&
+    "stamp" in value &&
+    typeof value.stamp === "string" &&
+    "items" in value &&
+    typeof value.items === "number"
+  );
+}

@@ -1,0 +1,69 @@
+/** Every way in which a run can fail, as a word that a program can test for. */
+export type ErrorCode =
+  | "ABORTED"
+  | "AUTH_FAILED"
+  | "COLLECTION_UNAVAILABLE"
+  | "CONNECTION_LOST"
+  | "CONNECTION_REFUSED"
+  | "DELETION_LIMIT"
+  | "DESTINATION_NEWER"
+  | "DESTINATION_OTHER"
+  | "DESTINATION_UNWRITABLE"
+  | "DISK_FULL"
+  | "HOST_UNKNOWN"
+  | "ITEM_UNREADABLE"
+  | "LEASE_HELD"
+  | "LEASE_LOST"
+  | "NOT_FOUND"
+  | "NOTHING_SELECTED"
+  | "PLUGIN_UNKNOWN"
+  | "PROTOCOL"
+  | "SECRET_MISSING"
+  | "SECRET_UNREADABLE"
+  | "SOURCE_EMPTY"
+  | "TIMEOUT"
+  | "TLS_REQUIRED"
+  | "TLS_UNTRUSTED"
+  | "UNSAFE_PATH"
+  | "USAGE";
+
+export interface BackupErrorOptions {
+  /** May go away by itself: trying again later makes sense. Default false. */
+  readonly transient?: boolean;
+  readonly cause?: unknown;
+}
+
+/**
+ * An error for a person: the message says what happened, where, and what to do, in one line.
+ * It never holds a secret. `cause` is for DEBUG only.
+ */
+export class BackupError extends Error {
+  override readonly name = "BackupError";
+  readonly code: ErrorCode;
+  readonly transient: boolean;
+
+  constructor(code: ErrorCode, message: string, { transient = false, cause }: BackupErrorOptions = {}) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.transient = transient;
+  }
+}
+
+export function isBackupError(error: unknown, code?: ErrorCode): error is BackupError {
+  return error instanceof BackupError && (code === undefined || error.code === code);
+}
+
+/** The system's error code (`ENOENT`), if it has one. */
+export function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}
+
+/** @throws BackupError ABORTED once the signal fired */
+export function throwIfAborted(signal: AbortSignal): void {
+  if (!signal.aborted) return;
+  if (isBackupError(signal.reason)) throw signal.reason;
+  throw new BackupError("ABORTED", "interrupted; what was copied is kept, and the next run goes on from there", {
+    cause: signal.reason,
+  });
+}

@@ -1,0 +1,54 @@
+import type { Path } from "./model.js";
+import type { Report } from "./report.js";
+
+/**
+ * What a run says while it goes on, one plain object each, in the order in which it happens.
+ * None holds a secret. `--json` prints them as they are.
+ */
+export type BackupEvent =
+  | { readonly type: "start"; readonly source: string; readonly destination: string; readonly dryRun: boolean }
+  /** A collection was compared; `state` says how much that took. */
+  | {
+      readonly type: "collection";
+      readonly name: string;
+      readonly state: "unchanged" | "compared" | "vanished";
+      /** Items that the source holds. */
+      readonly items: number;
+      readonly added: number;
+      readonly moved: number;
+      readonly renamed: number;
+      readonly removed: number;
+    }
+  /** All is compared; this is what the run will do. */
+  | {
+      readonly type: "plan";
+      readonly collections: number;
+      readonly add: number;
+      /** Bytes to transfer, as the source announces them. */
+      readonly bytes: number;
+      readonly move: number;
+      readonly rename: number;
+      readonly remove: number;
+    }
+  /** Totals so far of what is durably stored. */
+  | {
+      readonly type: "progress";
+      readonly items: number;
+      readonly bytes: number;
+      readonly totalItems: number;
+      readonly totalBytes: number;
+    }
+  | { readonly type: "warning"; readonly code: string; readonly message: string }
+  /** Something is missing from the backup; the run goes on and ends as partial. */
+  | {
+      readonly type: "failed";
+      readonly collection: string;
+      readonly item?: string;
+      readonly code: string;
+      readonly message: string;
+    }
+  /** For DEBUG: what the layers below do. */
+  | { readonly type: "debug"; readonly message: string; readonly path?: Path }
+  | { readonly type: "end"; readonly report: Report };
+
+export type EventSink = (event: BackupEvent) => void;

@@ -1,0 +1,130 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { BackupError, isBackupError, systemCode } from "./errors.js";
+import { isDeadHere, processMark } from "./process-mark.js";
+
+/** The right to write to a destination, until it is disposed of. */
+export interface Lease extends AsyncDisposable {
+  /** Fires when the lease is lost: the holder must not write any more. Its reason is a BackupError LEASE_LOST. */
+  readonly lost: AbortSignal;
+}
+
+/** One small file that a store keeps for its lease. */
+export interface LeaseFile {
+  /** Makes the file if there is none, with its whole content at once; false: there is one. */
+  create(text: string): Promise<boolean>;
+  /** Content, and the time since it was last written, by the store's clock. */
+  read(): Promise<{ readonly text: string; readonly ageMs: number } | undefined>;
+  /** Writes the content again: the heartbeat. */
+  beat(text: string): Promise<void>;
+  /** Removes the file if it has this content; false: it has another. */
+  remove(text: string): Promise<boolean>;
+}
+
+interface Holder {
+  /** Different for every lease that is ever taken. */
+  readonly token: string;
+  readonly host: string;
+  readonly pid: number;
+  /** Tells this process from a later one with the same number; see processMark. */
+  readonly process: string;
+  readonly since: string;
+}
+
+export interface LeaseTiming {
+  /** Time between heartbeats, milliseconds. */
+  readonly beatMs: number;
+  /** Age at which a lease counts as left behind, milliseconds. */
+  readonly expiryMs: number;
+}
+
+export const LEASE_TIMING: LeaseTiming = { beatMs: 15_000, expiryMs: 90_000 };
+
+/**
+ * Takes the lease, or one that was left behind: its holder has not written for `expiryMs`, or ran on this machine and
+ * is dead. It never blocks for longer than that.
+ * @throws BackupError LEASE_HELD
+ */
+export async function takeLease(file: LeaseFile, where: string, timing: LeaseTiming = LEASE_TIMING): Promise<Lease> {
+  const holder: Holder = {
+    token: randomUUID(),
+    host: hostname(),
+    pid: process.pid,
+    process: processMark(),
+    since: new Date().toISOString(),
+  };
+  const text = `${JSON.stringify(holder)}\n`;
+  for (let attempt = 0; !(await file.create(text)); attempt++) {
+    const found = await file.read();
+    if (!found) continue;
+    const other = parseHolder(found.text);
+    const free = found.ageMs > timing.expiryMs || (other !== undefined && isDeadHere(other));
+    if (!free || attempt > 3) throw heldError(where, other, found.ageMs, timing.expiryMs);
+    await file.remove(found.text);
+  }
+  return keep(file, text, where, timing);
+}
+
+function keep(file: LeaseFile, text: string, where: string, { beatMs, expiryMs }: LeaseTiming): Lease {
+  const lost = new AbortController();
+  const lose = (cause?: unknown): void => {
+    const message = `stopped: another run took over ${where} while this one stood still; run again`;
+    lost.abort(new BackupError("LEASE_LOST", message, { transient: true, cause }));
+  };
+  let beaten = Date.now();
+  let running: Promise<void> | undefined;
+  const beat = async (): Promise<void> => {
+    try {
+      if ((await file.read())?.text !== text) return lose();
+      await file.beat(text);
+      beaten = Date.now();
+    } catch (error) {
+      // One failed beat is no loss; the lease is ours until it expires.
+      if (Date.now() - beaten > expiryMs) lose(error);
+    }
+  };
+  const timer = setInterval(() => {
+    running ??= beat().finally(() => {
+      running = undefined;
+    });
+  }, beatMs);
+  timer.unref();
+  return {
+    lost: lost.signal,
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      await running;
+      if (lost.signal.aborted) return;
+      try {
+        await file.remove(text);
+      } catch (error) {
+        // A disk that went away must not hide why the run ended; what is left expires by itself.
+        if (systemCode(error) === undefined && !isBackupError(error)) throw error;
+      }
+    },
+  };
+}
+
+function parseHolder(text: string): Holder | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== "object" || value === null) return undefined;
+    const { token, host, pid, process: mark, since } = value as Partial<Record<keyof Holder, unknown>>;
+    if (typeof token !== "string" || typeof host !== "string" || typeof pid !== "number") return undefined;
+    return { token, host, pid, process: String(mark), since: String(since) };
+  } catch (error) {
+    // Cut short by a crash: nobody can be named, and its age decides.
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function heldError(where: string, holder: Holder | undefined, ageMs: number, expiryMs: number): BackupError {
+  const who = holder ? `process ${holder.pid} on ${holder.host} since ${holder.since}` : "an unknown process";
+  const wait = Math.max(1, Math.ceil((expiryMs - ageMs) / 1000));
+  return new BackupError(
+    "LEASE_HELD",
+    `another run is writing to ${where}: ${who}. Wait until it has ended; if it is dead, run again in ${wait} s`,
+    { transient: true },
+  );
+}

@@ -1,0 +1,78 @@
+import { dirname, join } from "node:path";
+import { LocalBatch } from "./local-batch.js";
+import { diskError } from "./disk-error.js";
+import { throwIfAborted } from "./errors.js";
+import type { Body, Content, Item, Outcome, Path } from "./model.js";
+
+export interface PutOptions<I extends Item> {
+  readonly name: (item: I, content: Content) => Path;
+  readonly signal: AbortSignal;
+  /** The file of a path. */
+  readonly at: (path: Path) => string;
+  /** Directory of this run alone, on the same file system. */
+  readonly temporary: string;
+  /** For messages. */
+  readonly destination: string;
+  readonly batchFiles: number;
+  readonly batchBytes: number;
+}
+
+/**
+ * Writes bodies in batches: all files of a batch to temporary names, then all of them synced, then renamed, then their
+ * directories synced. While one batch is published the next is being written, so at most two are in memory.
+ * A batch that is complete when the source or the disk fails is published still; after an abort nothing is.
+ */
+export async function* putBatches<I extends Item>(
+  bodies: AsyncIterable<Body<I>>,
+  options: PutOptions<I>,
+): AsyncGenerator<readonly Outcome<I>[]> {
+  const { signal, batchFiles, batchBytes } = options;
+  let counter = 0;
+  const newBatch = (): LocalBatch<I> =>
+    new LocalBatch(options, () => join(options.temporary, String(counter++)));
+  let batch = newBatch();
+  let earlier: Promise<readonly Outcome<I>[]> | undefined;
+  let sourceError: { readonly error: unknown } | undefined;
+  try {
+    const source = bodies[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const next = await source.next().catch((error: unknown) => {
+          sourceError = { error };
+        });
+        throwIfAborted(signal);
+        if (!next || next.done) break;
+        await batch.add(next.value);
+        if (batch.files < batchFiles && batch.bytes < batchBytes) continue;
+        if (earlier) yield await earlier;
+        const full = batch;
+        earlier = full.publish().catch(async (error: unknown) => {
+          await full.discard();
+          throw error;
+        });
+        // It is awaited a turn later; until then a failure must not count as unhandled.
+        earlier.catch(() => {});
+        batch = newBatch();
+      }
+    } finally {
+      await source.return?.();
+    }
+    if (earlier) yield await earlier;
+    earlier = undefined;
+    if (batch.files > 0) yield await batch.publish();
+  } catch (error) {
+    throw diskError(error, options.destination);
+  } finally {
+    // An earlier batch that is still being published must have settled before the caller goes on.
+    await earlier?.catch(() => {});
+    await batch.discard();
+  }
+  if (sourceError) throw sourceError.error;
+}
+
+/** The directories of these files. */
+export function directoriesOf(files: Iterable<string>): ReadonlySet<string> {
+  const directories = new Set<string>();
+  for (const file of files) directories.add(dirname(file));
+  return directories;
+}

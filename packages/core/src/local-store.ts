@@ -1,0 +1,240 @@
+import { type Stats, constants, lstatSync } from "node:fs";
+import { mkdir, open, readFile, readdir, rename, rm, rmdir, stat, unlink } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { BackupError, isBackupError, systemCode, throwIfAborted } from "./errors.js";
+import { diskError, ignoring } from "./disk-error.js";
+import { type Lease, type LeaseTiming, LEASE_TIMING, takeLease } from "./lease.js";
+import { localLeaseFile } from "./local-lease-file.js";
+import { putBatches } from "./local-put.js";
+import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "./model.js";
+import { PRIVATE, checkPath, parentOf } from "./paths.js";
+import type { Move, Store } from "./store.js";
+import { syncDirectory } from "./sync-directory.js";
+
+export interface LocalStoreOptions {
+  readonly timing?: LeaseTiming;
+  /** Files of a batch that are renamed and synced together. */
+  readonly batchFiles?: number;
+  /** Bytes of a batch. */
+  readonly batchBytes?: number;
+}
+
+/** Names in one go between two turns of the event loop. */
+const STAT_CHUNK = 1000;
+
+/** A directory of this machine as a store. Nothing is made before `lease` is taken. */
+export class LocalStore implements Store {
+  readonly name: string;
+  readonly #root: string;
+  readonly #options: LocalStoreOptions;
+  #colon = true;
+
+  constructor(directory: string, options: LocalStoreOptions = {}) {
+    this.name = directory;
+    this.#root = resolve(directory);
+    this.#options = options;
+  }
+
+  get can(): { readonly colon: boolean } {
+    return { colon: this.#colon };
+  }
+
+  async lease(signal: AbortSignal): Promise<Lease> {
+    throwIfAborted(signal);
+    const temporary = this.#temporary();
+    try {
+      await makeDurably([dirname(temporary)]);
+      const lease = await takeLease(
+        localLeaseFile(join(this.#root, PRIVATE, "lease.json")),
+        this.name,
+        this.#options.timing ?? LEASE_TIMING,
+      );
+      try {
+        await rm(temporary, { recursive: true, force: true });
+        await mkdir(temporary, { mode: 0o700 });
+        this.#colon = await holdsColon(temporary);
+        return lease;
+      } catch (error) {
+        await lease[Symbol.asyncDispose]();
+        throw error;
+      }
+    } catch (error) {
+      throw isBackupError(error) ? error : diskError(error, this.name);
+    }
+  }
+
+  async directories(leaves: readonly string[], signal: AbortSignal): Promise<readonly Directory[]> {
+    const found: Directory[] = [];
+    const skip = new Set(leaves);
+    const visit = async (at: Path | ""): Promise<void> => {
+      throwIfAborted(signal);
+      const directory = at === "" ? this.#root : this.#at(at);
+      const entries = await ignoring(["ENOENT"], readdir(directory, { withFileTypes: true }));
+      const names = (entries ?? []).filter((entry) => entry.isDirectory() && !entry.name.startsWith("."));
+      await Promise.all(
+        names.map(async ({ name }) => {
+          const path = at === "" ? name : `${at}/${name}`;
+          const stats = await ignoring(["ENOENT"], stat(this.#at(path), { bigint: true }));
+          if (!stats) return;
+          found.push({ path, stamp: String(stats.mtimeNs) });
+          if (!skip.has(name)) await visit(path);
+        }),
+      );
+    };
+    await this.#guard(visit(""));
+    return found;
+  }
+
+  async list(directory: Path, signal: AbortSignal): Promise<readonly Stored[]> {
+    const at = this.#at(directory);
+    const names = await this.#guard(ignoring(["ENOENT", "ENOTDIR"], readdir(at)));
+    const files: Stored[] = [];
+    for (const [index, name] of (names ?? []).entries()) {
+      if (index % STAT_CHUNK === STAT_CHUNK - 1) await new Promise(setImmediate);
+      throwIfAborted(signal);
+      // In chunks and not asynchronous: ten times cheaper on a listing that the kernel has at hand.
+      const stats = this.#stat(join(at, name));
+      if (stats?.isFile()) files.push({ path: `${directory}/${name}`, size: stats.size, mtime: stats.mtimeMs });
+    }
+    return files;
+  }
+
+  async read(path: Path, signal: AbortSignal): Promise<Uint8Array> {
+    throwIfAborted(signal);
+    const bytes = await this.#guard(ignoring(["ENOENT", "ENOTDIR"], readFile(this.#at(path))));
+    if (!bytes) throw new BackupError("NOT_FOUND", `${this.name} has no ${path}`);
+    return bytes;
+  }
+
+  async makeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void> {
+    const directories = paths.map((path) => this.#at(path));
+    await this.#guard(makeDurably(directories, signal));
+  }
+
+  async move(moves: readonly Move[], signal: AbortSignal): Promise<void> {
+    const changed = new Set<string>();
+    for (const { from, to } of moves) {
+      throwIfAborted(signal);
+      const moved = await this.#guard(
+        ignoring(["ENOENT"], rename(this.#at(from), this.#at(to)).then(() => true as const)),
+      );
+      if (!moved && !this.#stat(this.#at(to)))
+        throw new BackupError("NOT_FOUND", `${this.name}: ${from} vanished while the run went on; run again`, {
+          transient: true,
+        });
+      changed.add(dirname(this.#at(from))).add(dirname(this.#at(to)));
+    }
+    // Where all was moved before, the directory that it left may be gone too.
+    for (const directory of changed) await this.#guard(ignoring(["ENOENT"], syncDirectory(directory)));
+  }
+
+  async *put<I extends Item>(
+    bodies: AsyncIterable<Body<I>>,
+    name: (item: I, content: Content) => Path,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly Outcome<I>[]> {
+    yield* putBatches(bodies, {
+      name,
+      signal,
+      at: (path) => this.#at(path),
+      temporary: this.#temporary(),
+      destination: this.name,
+      batchFiles: this.#options.batchFiles ?? 256,
+      batchBytes: this.#options.batchBytes ?? 16 * 1024 * 1024,
+    });
+  }
+
+  async write(path: Path, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    await this.#guard(replaceFile(this.#at(path), join(this.#temporary(), "whole"), bytes));
+  }
+
+  async remove(paths: readonly Path[], signal: AbortSignal): Promise<void> {
+    const changed = new Set<string>();
+    for (const path of paths) {
+      throwIfAborted(signal);
+      await this.#guard(ignoring(["ENOENT"], unlink(this.#at(path))));
+      changed.add(dirname(this.#at(path)));
+    }
+    for (const directory of changed) await this.#guard(ignoring(["ENOENT"], syncDirectory(directory)));
+  }
+
+  async removeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void> {
+    for (const path of paths) checkPath(path);
+    for (const path of paths.toSorted((a, b) => b.length - a.length)) {
+      for (let at = path; at !== ""; at = parentOf(at)) {
+        throwIfAborted(signal);
+        const gone = await this.#guard(
+          ignoring(["ENOTEMPTY", "EEXIST"], ignoring(["ENOENT"], rmdir(this.#at(at))).then(() => true as const)),
+        );
+        if (!gone) break;
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Holds nothing open between calls.
+  }
+
+  #temporary(): string {
+    return join(this.#root, PRIVATE, "tmp");
+  }
+
+  #at(path: Path): string {
+    checkPath(path);
+    return join(this.#root, path);
+  }
+
+  #stat(file: string): Stats | undefined {
+    try {
+      return lstatSync(file, { throwIfNoEntry: false });
+    } catch (error) {
+      throw diskError(error, this.name);
+    }
+  }
+
+  async #guard<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      throw diskError(error, this.name);
+    }
+  }
+}
+
+/** Makes directories with their parents, and their names durable. */
+async function makeDurably(directories: readonly string[], signal?: AbortSignal): Promise<void> {
+  const parents = new Set<string>();
+  for (const directory of directories) {
+    if (signal) throwIfAborted(signal);
+    const first = await mkdir(directory, { recursive: true, mode: 0o700 });
+    if (first === undefined) continue;
+    for (let at = directory; at.length >= first.length; at = dirname(at)) parents.add(dirname(at));
+  }
+  for (const parent of parents) await syncDirectory(parent);
+}
+
+/** Whether names here may hold a colon: not on exFAT, FAT or some SMB shares. */
+async function holdsColon(directory: string): Promise<boolean> {
+  const probe = join(directory, "probe:2,");
+  try {
+    await using file = await open(probe, constants.O_CREAT | constants.O_WRONLY, 0o600);
+    await file.close();
+    const names = await readdir(directory);
+    await unlink(probe);
+    return names.includes("probe:2,");
+  } catch (error) {
+    if (["EINVAL", "ENOENT", "EILSEQ", "EPERM", "EACCES", "EIO"].includes(systemCode(error) ?? "")) return false;
+    throw error;
+  }
+}
+
+async function replaceFile(target: string, temporary: string, bytes: Uint8Array): Promise<void> {
+  {
+    await using file = await open(temporary, "w", 0o600);
+    await file.writeFile(bytes);
+    await file.sync();
+  }
+  await rename(temporary, target);
+  await syncDirectory(dirname(target));
+}

@@ -1,0 +1,64 @@
+import { BackupError } from "./errors.js";
+import type { EventSink } from "./events.js";
+import type { Item } from "./model.js";
+import type { Secret } from "./secret.js";
+import type { Source } from "./source.js";
+
+/** The version of this interface; a plugin made for another is refused. */
+export const PLUGIN_API = 1;
+
+/** What a plugin gets besides its options. */
+export interface PluginContext {
+  readonly onEvent: EventSink;
+  /** Finds the source's secret in the designed order; see findSecret. */
+  secret(query: { readonly partner: string; readonly extensions: readonly string[] }): Promise<Secret>;
+}
+
+/** A type of data that can be backed up: the word after `backup` on the command line. */
+export interface SourcePlugin<Options, I extends Item = Item> {
+  readonly api: number;
+  readonly kind: "source";
+  readonly name: string;
+  /** One line for the list of types. */
+  readonly summary: string;
+  /** @throws BackupError USAGE, SECRET_MISSING; connecting may wait until the source is used */
+  create(options: Options, context: PluginContext): Promise<Source<I>>;
+}
+
+/** Says what a plugin's type is; the plugin is returned as it is. */
+export function definePlugin<Options, I extends Item>(
+  plugin: Omit<SourcePlugin<Options, I>, "api" | "kind">,
+): SourcePlugin<Options, I> {
+  return { api: PLUGIN_API, kind: "source", ...plugin };
+}
+
+/** Loads a plugin when it is used, and not before. */
+export type PluginLoader<P extends SourcePlugin<never> = SourcePlugin<never>> = () => Promise<P>;
+
+/** Plugins by name. Whoever composes a program lists them; importing a package registers nothing. */
+export class PluginRegistry<Plugins extends Readonly<Record<string, PluginLoader>>> {
+  readonly #loaders: Plugins;
+
+  constructor(loaders: Plugins) {
+    this.#loaders = loaders;
+  }
+
+  get names(): readonly string[] {
+    return Object.keys(this.#loaders);
+  }
+
+  /** @throws BackupError PLUGIN_UNKNOWN also for a plugin made for another version of the interface */
+  async load<Name extends keyof Plugins & string>(name: Name): Promise<Awaited<ReturnType<Plugins[Name]>>>;
+  async load(name: string): Promise<SourcePlugin<never>> {
+    const loader = Object.hasOwn(this.#loaders, name) ? this.#loaders[name] : undefined;
+    if (!loader)
+      throw new BackupError("PLUGIN_UNKNOWN", `there is no type '${name}'; the types are: ${this.names.join(", ")}`);
+    const plugin = await loader();
+    if (plugin.api !== PLUGIN_API)
+      throw new BackupError(
+        "PLUGIN_UNKNOWN",
+        `plugin ${name} is made for version ${plugin.api} of the plugin interface, and this is version ${PLUGIN_API}; update the older one`,
+      );
+    return plugin;
+  }
+}

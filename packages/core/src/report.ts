@@ -1,0 +1,25 @@
+/** What a run did; all counts are of items, sidecars left out. */
+export interface Report {
+  /** `partial`: something is missing from the backup, and nothing was removed. */
+  readonly result: "done" | "partial";
+  readonly dryRun: boolean;
+  readonly collections: number;
+  /** Collections that were skipped because nothing had changed. */
+  readonly unchanged: number;
+  /** Items that the source holds. */
+  readonly items: number;
+  readonly added: number;
+  /** Files that moved to another collection without a transfer. */
+  readonly moved: number;
+  /** Files renamed in their collection: changed flags. */
+  readonly renamed: number;
+  readonly removed: number;
+  /** Vanished at the source and kept because that was asked for. */
+  readonly kept: number;
+  /** Vanished at the source and still here because the run was partial. */
+  readonly postponed: number;
+  /** Bytes stored. */
+  readonly bytes: number;
+  readonly failed: number;
+  readonly seconds: number;
+}

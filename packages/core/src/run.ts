@@ -1,0 +1,212 @@
+import { type Checkpoint, type Seen, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
+import { type Loss, checkDeletionLimit, unlikelyMoved } from "./deletion-limit.js";
+import { BackupError } from "./errors.js";
+import type { EventSink } from "./events.js";
+import type { Item, Known, Naming, Path } from "./model.js";
+import { type Plan, plan, removals } from "./plan.js";
+import type { Report } from "./report.js";
+import type { Source } from "./source.js";
+import type { Store } from "./store.js";
+import { type Survey, compareAll, directoriesOf, stampOf, stampsOf } from "./survey.js";
+import { type Transfer, transfer } from "./transfer.js";
+
+export interface BackupOptions<I extends Item = Item> {
+  readonly source: Source<I>;
+  readonly store: Store;
+  readonly signal?: AbortSignal | undefined;
+  readonly onEvent?: EventSink | undefined;
+  /** Compares and says what it would do; writes nothing at all. */
+  readonly dryRun?: boolean | undefined;
+  /** What vanished at the source stays at the destination. */
+  readonly keepDeleted?: boolean | undefined;
+  /** Lifts the deletion limit for this run. */
+  readonly allowDeletes?: boolean | undefined;
+}
+
+/**
+ * Makes the store equal to the source: one run. Neither is disposed of.
+ *
+ * Order: compare everything, check the deletion limit, rename and move, transfer, remove, write the checkpoint.
+ * It removes only when every listing and every transfer succeeded. Interrupted at any point, the next run goes on.
+ * @returns `partial` when something is missing from the backup; each was reported as a `failed` event.
+ * @throws BackupError whatever ended the run
+ */
+export async function backup<I extends Item>(options: BackupOptions<I>): Promise<Report> {
+  const { source, store, dryRun = false, onEvent = () => {}, signal: caller = new AbortController().signal } = options;
+  const started = performance.now();
+  onEvent({ type: "start", source: source.id, destination: store.name, dryRun });
+
+  await using lease = dryRun ? undefined : await store.lease(caller);
+  const signal = lease ? AbortSignal.any([caller, lease.lost]) : caller;
+  const checkpoint = await readCheckpoint(store, signal);
+  checkOwner(checkpoint, source, store);
+  const colon = checkpoint?.colon ?? store.can.colon;
+  const naming = source.naming({ colon });
+
+  const survey = await compareAll({ source, store, naming, checkpoint, signal, onEvent });
+  const deltas = survey.compared.map(({ delta }) => delta);
+  const work = plan(deltas, naming);
+  announce(onEvent, survey, work);
+  const limit = options.allowDeletes || options.keepDeleted ? () => {} : checkDeletionLimit;
+  limit(losses(survey, unlikelyMoved(work.vanished, work.puts)));
+
+  const applied = dryRun ? DRY : await apply({ ...options, onEvent, signal, naming, survey, work, limit });
+  if (!dryRun) {
+    const next = { format: 1, source: source.id, colon } as const;
+    const collections = await seenNow({ source, store, survey, work, applied, signal });
+    await writeCheckpoint(store, { ...next, collections }, checkpoint, signal);
+  }
+  const report = summarize({ options, survey, work, applied, seconds: (performance.now() - started) / 1000 });
+  onEvent({ type: "end", report });
+  return report;
+}
+
+/** What was done of a plan. */
+interface Applied {
+  readonly transfer: Transfer;
+  /** Deleted at the source, and removed here. */
+  readonly removed: readonly Known[];
+  /** Deleted at the source, and kept here. */
+  readonly kept: readonly Known[];
+  /** Nothing was removed, because something is missing. */
+  readonly partial: boolean;
+}
+
+const DRY: Applied = {
+  transfer: { arrived: [], items: 0, bytes: 0, failedItems: new Set(), unanswered: new Set() },
+  removed: [],
+  kept: [],
+  partial: false,
+};
+
+interface ApplyInput<I extends Item> extends BackupOptions<I> {
+  readonly signal: AbortSignal;
+  readonly onEvent: EventSink;
+  readonly naming: Naming<I>;
+  readonly survey: Survey<I>;
+  readonly work: Plan<I>;
+  readonly limit: typeof checkDeletionLimit;
+}
+
+async function apply<I extends Item>(input: ApplyInput<I>): Promise<Applied> {
+  const { source, store, survey, work, signal, keepDeleted } = input;
+  await store.makeDirectories(survey.missing, signal);
+  await store.move([...work.renames, ...work.moves], signal);
+  const done = await transfer({ ...input, items: work.puts });
+  if (survey.failed > 0 || done.failedItems.size > 0) return { transfer: done, removed: [], kept: [], partial: true };
+
+  const go = removals(work, done.arrived);
+  input.limit(losses(survey, go.deleted));
+  const removed = keepDeleted ? [] : go.deleted;
+  const paths = [...removed, ...go.replaced].map(({ file }) => file.path);
+  // A spare file gives way to the one that was to arrive; without an answer it may be the only one.
+  await store.remove(done.unanswered.size > 0 ? paths : [...paths, ...go.spare], signal);
+  const vanished = survey.compared.filter(({ collection }) => collection === undefined);
+  const directories = vanished.flatMap(({ path }) => directoriesOf(path, source));
+  if (!keepDeleted) await store.removeDirectories(directories, signal);
+  return { transfer: done, removed, kept: keepDeleted ? go.deleted : [], partial: false };
+}
+
+/** What the next run may skip: what is complete here and was not left half-done. */
+async function seenNow<I extends Item>(input: {
+  readonly source: Source<I>;
+  readonly store: Store;
+  readonly survey: Survey<I>;
+  readonly work: Plan<I>;
+  readonly applied: Applied;
+  readonly signal: AbortSignal;
+}): Promise<Readonly<Record<Path, Seen>>> {
+  const { source, store, survey, work, applied, signal } = input;
+  const untouched =
+    survey.missing.length === 0 &&
+    survey.compared.every(({ collection }) => collection !== undefined) &&
+    Object.values(work).every((part) => part.length === 0);
+  const stamps = untouched ? survey.stamps : await stampsOf(source, store, signal);
+  const { failedItems, unanswered } = applied.transfer;
+  const open = new Set([...failedItems, ...unanswered].map(({ collection }) => collection));
+  const incomplete = applied.partial || unanswered.size > 0;
+  const kept = new Set(applied.kept);
+
+  const seen = new Map(survey.unchanged);
+  for (const { path, collection, delta } of survey.compared) {
+    const fingerprint = collection?.fingerprint;
+    const stamp = stampOf(path, source, stamps);
+    const postponed = incomplete && delta.vanished.length + delta.spare.length > 0;
+    if (fingerprint === undefined || stamp === undefined || postponed || open.has(path)) continue;
+    if (delta.vanished.some((known) => kept.has(known))) continue;
+    seen.set(path, { fingerprint, stamp, items: delta.items });
+  }
+  return Object.fromEntries([...seen].toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function announce<I extends Item>(onEvent: EventSink, survey: Survey<I>, work: Plan<I>): void {
+  onEvent({
+    type: "plan",
+    collections: survey.compared.length + survey.unchanged.size,
+    add: countItems(work.puts),
+    bytes: work.puts.reduce((sum, { size }) => sum + size, 0),
+    move: work.moves.length,
+    rename: work.renames.length,
+    remove: countFiles(work.vanished),
+  });
+}
+
+function checkOwner(checkpoint: Checkpoint | undefined, source: { readonly id: string }, store: Store): void {
+  if (checkpoint === undefined || checkpoint.source === source.id) return;
+  throw new BackupError(
+    "DESTINATION_OTHER",
+    `${store.name} holds a backup of ${checkpoint.source}, not of ${source.id}; choose another directory` +
+      " (or, if it is the same account under a new name, delete .backup/checkpoint.json there)",
+  );
+}
+
+function losses<I extends Item>(survey: Survey<I>, deleted: readonly Known[]): readonly Loss[] {
+  const gone = new Set(deleted.filter(({ identity }) => !identity.sidecar));
+  return [
+    ...survey.compared.map(({ name, delta }) => ({
+      name,
+      held: delta.held,
+      deleted: delta.vanished.filter((known) => gone.has(known)).length,
+    })),
+    ...Array.from(survey.unchanged, ([name, { items }]) => ({ name, held: items, deleted: 0 })),
+  ];
+}
+
+function summarize<I extends Item>(input: {
+  readonly options: BackupOptions<I>;
+  readonly survey: Survey<I>;
+  readonly work: Plan<I>;
+  readonly applied: Applied;
+  readonly seconds: number;
+}): Report {
+  const { options, survey, work, applied, seconds } = input;
+  const { dryRun = false, keepDeleted = false } = options;
+  const failed = survey.failed + applied.transfer.failedItems.size;
+  const vanished = countFiles(work.vanished);
+  const partial = applied.partial || survey.failed > 0;
+  const listed = [...survey.unchanged.values(), ...survey.compared.map(({ delta }) => delta)];
+  return {
+    result: failed > 0 ? "partial" : "done",
+    dryRun,
+    collections: survey.unchanged.size + survey.compared.filter(({ collection }) => collection).length,
+    unchanged: survey.unchanged.size,
+    items: listed.reduce((sum, { items }) => sum + items, 0),
+    added: dryRun ? countItems(work.puts) : applied.transfer.items,
+    moved: work.moves.length,
+    renamed: work.renames.length,
+    removed: dryRun && !keepDeleted && !partial ? vanished : countFiles(applied.removed),
+    kept: dryRun && keepDeleted && !partial ? vanished : countFiles(applied.kept),
+    postponed: partial ? vanished : 0,
+    bytes: applied.transfer.bytes,
+    failed,
+    seconds,
+  };
+}
+
+function countItems(items: readonly Item[]): number {
+  return items.filter(({ sidecar }) => !sidecar).length;
+}
+
+function countFiles(files: readonly Known[]): number {
+  return files.filter(({ identity }) => !identity.sidecar).length;
+}

@@ -1,0 +1,35 @@
+import type { Body, Collection, Item, Known, Naming, Path, Unavailable } from "./model.js";
+
+/** What a source may ask of the destination while it lists a collection. */
+export interface View {
+  /** The files of this collection that are ours. */
+  readonly known: readonly Known[];
+  /** Whole content of a small file of this collection. */
+  read(path: Path): Promise<Uint8Array>;
+}
+
+/**
+ * Says which items should exist. Opened read-only: backing up changes nothing at the source.
+ *
+ * A method that waits takes an AbortSignal and rejects soon after it fires. Errors are BackupErrors:
+ * `COLLECTION_UNAVAILABLE` costs that collection alone, anything else ends the run.
+ */
+export interface Source<I extends Item = Item> extends AsyncDisposable {
+  /** Whose data this is, without a secret; recorded at the destination so that two sources never mix there. */
+  readonly id: string;
+  /** Names of the directories that every collection has at the destination for its files (`cur`, `new`, `tmp`). */
+  readonly leaves: readonly string[];
+  /** The naming for a destination; `colon` false: it cannot hold `:` in a name. */
+  naming(limits: { readonly colon: boolean }): Naming<I>;
+  /** The collection that a directory found at the destination marks; undefined: none of this source's business. */
+  collectionAt(directory: Path): Path | undefined;
+  /** Every collection, in any order. What is excluded by an option is left out. */
+  collections(signal: AbortSignal): AsyncIterable<Collection | Unavailable>;
+  /** Every item of the collection, in batches. What is not listed has vanished. */
+  list(collection: Collection, view: View, signal: AbortSignal): AsyncIterable<readonly I[]>;
+  /**
+   * Bodies of the items, in any order. An item that vanished meanwhile yields nothing; one that cannot be had
+   * yields its error and costs no other.
+   */
+  read(items: readonly I[], signal: AbortSignal): AsyncIterable<Body<I>>;
+}

@@ -1,0 +1,65 @@
+import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "./model.js";
+import type { Lease } from "./lease.js";
+
+export interface Move {
+  readonly from: Path;
+  readonly to: Path;
+}
+
+/**
+ * A place that holds files. Only stores write.
+ *
+ * Every method that waits takes an AbortSignal; once it fired nothing more is written and the method rejects.
+ * A method that has returned has its effect on disk: power may fail. All are idempotent.
+ * A path that would leave the root is refused with `UNSAFE_PATH`.
+ */
+export interface Store extends AsyncDisposable {
+  /** What a person calls it: the destination as it was given. */
+  readonly name: string;
+  /** Abilities that differ: `colon`, whether a name may hold `:`. */
+  readonly can: { readonly colon: boolean };
+
+  /**
+   * One writer at a time: makes the destination if it is missing, takes the lease, clears what an interrupted run left.
+   * @throws BackupError LEASE_HELD, DESTINATION_UNWRITABLE
+   */
+  lease(signal: AbortSignal): Promise<Lease>;
+
+  /**
+   * Every directory below the root, whatever its depth; those named in `leaves` are listed and not entered,
+   * names that begin with a dot are left out. A missing root has none.
+   */
+  directories(leaves: readonly string[], signal: AbortSignal): Promise<readonly Directory[]>;
+
+  /** Regular files directly in this directory; a missing one holds none. Symbolic links are not files. */
+  list(directory: Path, signal: AbortSignal): Promise<readonly Stored[]>;
+
+  /** @throws BackupError NOT_FOUND */
+  read(path: Path, signal: AbortSignal): Promise<Uint8Array>;
+
+  /** Makes directories, 0700, with their parents. */
+  makeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void>;
+
+  /** Renames, in this order. What is already moved is left; a missing `from` without a `to` is NOT_FOUND. */
+  move(moves: readonly Move[], signal: AbortSignal): Promise<void>;
+
+  /**
+   * Writes files, 0600: each to a temporary name, synced, then renamed to `name(item, content)`, replacing what is there.
+   * Yields, in batches, what became of each body. A body whose bytes throw is reported as its outcome and leaves no file;
+   * an error of the store itself ends the call after what was complete is published.
+   */
+  put<I extends Item>(
+    bodies: AsyncIterable<Body<I>>,
+    name: (item: I, content: Content) => Path,
+    signal: AbortSignal,
+  ): AsyncIterable<readonly Outcome<I>[]>;
+
+  /** Replaces one small file as a whole. */
+  write(path: Path, bytes: Uint8Array, signal: AbortSignal): Promise<void>;
+
+  /** Removes files; a missing one is no error. */
+  remove(paths: readonly Path[], signal: AbortSignal): Promise<void>;
+
+  /** Removes these directories and parents that this leaves empty, but the root; one that is not empty stays. */
+  removeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void>;
+}

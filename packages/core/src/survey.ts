@@ -1,0 +1,181 @@
+import { type Checkpoint, type Seen } from "./checkpoint.js";
+import { type Delta, compare } from "./compare.js";
+import { BackupError, isBackupError, throwIfAborted } from "./errors.js";
+import type { EventSink } from "./events.js";
+import type { Collection, Item, Known, Naming, Path } from "./model.js";
+import { isSafe } from "./paths.js";
+import type { Source } from "./source.js";
+import type { Store } from "./store.js";
+
+/** A collection that was listed on both sides. */
+export interface Compared<I extends Item = Item> {
+  readonly path: Path;
+  readonly name: string;
+  /** Undefined: the source does not have it any more. */
+  readonly collection: Collection | undefined;
+  readonly delta: Delta<I>;
+}
+
+/** What the source holds and what the destination holds, collection by collection. */
+export interface Survey<I extends Item = Item> {
+  readonly compared: readonly Compared<I>[];
+  /** Skipped: nothing changed on either side since the checkpoint. By path. */
+  readonly unchanged: ReadonlyMap<Path, Seen>;
+  /** Stamps of the destination's directories when it was compared. */
+  readonly stamps: ReadonlyMap<Path, string>;
+  /** Directories that the destination lacks. */
+  readonly missing: readonly Path[];
+  /** Collections that could not be listed. */
+  readonly failed: number;
+}
+
+export interface SurveyInput<I extends Item> {
+  readonly source: Source<I>;
+  readonly store: Store;
+  readonly naming: Naming<I>;
+  readonly checkpoint: Checkpoint | undefined;
+  readonly signal: AbortSignal;
+  readonly onEvent: EventSink;
+}
+
+/** The directories of a collection at the destination, parents first. */
+export function directoriesOf(path: Path, { leaves }: Pick<Source, "leaves">): readonly Path[] {
+  return [path, ...leaves.map((leaf) => `${path}/${leaf}`)];
+}
+
+/** One text that changes when any directory of the collection does; undefined: one of them is missing. */
+export function stampOf(path: Path, source: Pick<Source, "leaves">, stamps: ReadonlyMap<Path, string>): string | undefined {
+  const parts = directoriesOf(path, source).map((directory) => stamps.get(directory));
+  return parts.every((part) => part !== undefined) ? parts.join(" ") : undefined;
+}
+
+export async function stampsOf(source: Source, store: Store, signal: AbortSignal): Promise<ReadonlyMap<Path, string>> {
+  const directories = await store.directories(source.leaves, signal);
+  return new Map(directories.map(({ path, stamp }) => [path, stamp]));
+}
+
+/** Lists and compares every collection that may have changed, one after the other. Writes nothing. */
+export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise<Survey<I>> {
+  const { source, store, checkpoint, signal, onEvent } = input;
+  const stamps = await stampsOf(source, store, signal);
+  const seen = new Map(Object.entries(checkpoint?.collections ?? {}));
+
+  const wanted = new Map<Path, Collection>();
+  let failed = 0;
+  const fail = (name: string, { code, message }: BackupError): void => {
+    failed++;
+    onEvent({ type: "failed", collection: name, code, message });
+  };
+  for await (const collection of source.collections(signal)) {
+    throwIfAborted(signal);
+    if ("error" in collection) {
+      fail(collection.name, collection.error);
+      continue;
+    }
+    const { path, name } = collection;
+    const clash = wanted.get(path);
+    if (clash) {
+      const message = `${name} has the same name as ${clash.name} at the destination and was left out`;
+      fail(name, new BackupError("COLLECTION_UNAVAILABLE", message));
+    } else if (!isUsable(path, source)) {
+      const message = `${name} would be at ${JSON.stringify(path)}, which is no safe place, and was left out`;
+      fail(name, new BackupError("UNSAFE_PATH", message));
+    } else wanted.set(path, collection);
+  }
+  if (wanted.size === 0)
+    throw new BackupError("SOURCE_EMPTY", `${source.id} lists nothing at all; that is taken for an error, and nothing was changed`);
+
+  const compared: Compared<I>[] = [];
+  const unchanged = new Map<Path, Seen>();
+  for (const collection of wanted.values()) {
+    throwIfAborted(signal);
+    const { path, name } = collection;
+    const before = seen.get(path);
+    if (before && before.fingerprint === collection.fingerprint && before.stamp === stampOf(path, source, stamps)) {
+      unchanged.set(path, before);
+      onEvent({ type: "collection", name, state: "unchanged", items: before.items, added: 0, moved: 0, renamed: 0, removed: 0 });
+      continue;
+    }
+    try {
+      const delta = await compareOne(input, collection, stamps);
+      compared.push({ path, name, collection, delta });
+      announce(onEvent, name, "compared", delta);
+    } catch (error) {
+      if (!isBackupError(error, "COLLECTION_UNAVAILABLE")) throw error;
+      fail(name, error);
+    }
+  }
+
+  for (const path of collectionsAt(source, stamps.keys())) {
+    if (wanted.has(path)) continue;
+    const delta = compare<I>([], await knownAt(input, path, stamps), input.naming);
+    // Directories that are ours go with the collection, those of an empty one too.
+    if (delta.vanished.length === 0 && !seen.has(path)) continue;
+    compared.push({ path, name: path, collection: undefined, delta });
+    announce(onEvent, path, "vanished", delta);
+  }
+  const present = compared.filter(({ collection }) => collection !== undefined);
+  const missing = present.flatMap(({ path }) => directoriesOf(path, source)).filter((path) => !stamps.has(path));
+  return { compared, unchanged, stamps, missing, failed };
+}
+
+async function compareOne<I extends Item>(
+  input: SurveyInput<I>,
+  collection: Collection,
+  stamps: ReadonlyMap<Path, string>,
+): Promise<Delta<I>> {
+  const { source, store, naming, signal } = input;
+  const known = await knownAt(input, collection.path, stamps);
+  const items: I[] = [];
+  const view = { known, read: (path: Path) => store.read(path, signal) };
+  for await (const batch of source.list(collection, view, signal)) {
+    throwIfAborted(signal);
+    for (const item of batch) items.push(item);
+  }
+  return compare(items, known, naming);
+}
+
+/** The files of a collection that are ours. */
+async function knownAt<I extends Item>(
+  { source, store, naming, signal }: SurveyInput<I>,
+  path: Path,
+  stamps: ReadonlyMap<Path, string>,
+): Promise<readonly Known[]> {
+  const known: Known[] = [];
+  for (const directory of directoriesOf(path, source)) {
+    if (!stamps.has(directory)) continue;
+    for (const file of await store.list(directory, signal)) {
+      const identified = naming.identify(file);
+      if (identified) known.push({ file, ...identified });
+    }
+  }
+  return known;
+}
+
+/** Whether a collection may be here: not in a directory that is never listed, nor in another collection's. */
+function isUsable(path: Path, { leaves }: Pick<Source, "leaves">): boolean {
+  const names = path.split("/");
+  return isSafe(path) && names.every((name) => !name.startsWith(".") && !leaves.includes(name));
+}
+
+function collectionsAt(source: Source, directories: Iterable<Path>): ReadonlySet<Path> {
+  const paths = new Set<Path>();
+  for (const directory of directories) {
+    const path = source.collectionAt(directory);
+    if (path !== undefined) paths.add(path);
+  }
+  return paths;
+}
+
+function announce(onEvent: EventSink, name: string, state: "compared" | "vanished", delta: Delta): void {
+  onEvent({
+    type: "collection",
+    name,
+    state,
+    items: delta.items,
+    added: delta.added.filter(({ sidecar }) => !sidecar).length,
+    moved: 0,
+    renamed: delta.renames.length,
+    removed: delta.vanished.filter(({ identity }) => !identity.sidecar).length,
+  });
+}

@@ -1,0 +1,60 @@
+import { isBackupError, throwIfAborted } from "./errors.js";
+import type { EventSink } from "./events.js";
+import type { Item, Naming } from "./model.js";
+import type { Arrived } from "./plan.js";
+import type { Source } from "./source.js";
+import type { Store } from "./store.js";
+
+/** What a transfer did. */
+export interface Transfer {
+  readonly arrived: readonly Arrived[];
+  /** Items stored, sidecars left out. */
+  readonly items: number;
+  readonly bytes: number;
+  /** Items that could not be had. */
+  readonly failedItems: ReadonlySet<Item>;
+  /** Items of which the source said nothing: vanished meanwhile, or a half answer. */
+  readonly unanswered: ReadonlySet<Item>;
+}
+
+export interface TransferInput<I extends Item> {
+  readonly source: Source<I>;
+  readonly store: Store;
+  readonly naming: Naming<I>;
+  readonly items: readonly I[];
+  readonly signal: AbortSignal;
+  readonly onEvent: EventSink;
+}
+
+/** Reads the items from the source into the store and reports what became of each. */
+export async function transfer<I extends Item>(input: TransferInput<I>): Promise<Transfer> {
+  const { source, store, naming, items, signal, onEvent } = input;
+  const arrived: Arrived[] = [];
+  const failedItems = new Set<Item>();
+  const unanswered = new Set<Item>(items);
+  const totalItems = items.filter(({ sidecar }) => !sidecar).length;
+  const totalBytes = items.reduce((sum, { size }) => sum + size, 0);
+  let stored = 0;
+  let bytes = 0;
+  if (items.length === 0) return { arrived, items: stored, bytes, failedItems, unanswered };
+
+  const outcomes = store.put(source.read(items, signal), (item, content) => naming.path(item, content), signal);
+  for await (const batch of outcomes) {
+    for (const outcome of batch) {
+      unanswered.delete(outcome.item);
+      if ("error" in outcome) {
+        const { item, error } = outcome;
+        failedItems.add(item);
+        const code = isBackupError(error) ? error.code : "ITEM_UNREADABLE";
+        onEvent({ type: "failed", collection: item.collection, item: item.id, code, message: error.message });
+        continue;
+      }
+      arrived.push({ path: outcome.path, digest: outcome.content.digest });
+      bytes += outcome.content.size;
+      if (!outcome.item.sidecar) stored++;
+    }
+    onEvent({ type: "progress", items: stored, bytes, totalItems, totalBytes });
+    throwIfAborted(signal);
+  }
+  return { arrived, items: stored, bytes, failedItems, unanswered };
+}

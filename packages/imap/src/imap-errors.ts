@@ -1,0 +1,108 @@
+import { BackupError, type Secret, systemCode } from "@backup/core";
+import { type Server, formatServer } from "./server.js";
+
+/** What an error of imapflow may tell; see its `ImapFlowError`. */
+interface Details {
+  readonly authenticationFailed?: boolean;
+  readonly tlsFailed?: boolean;
+  readonly responseText?: unknown;
+  readonly response?: unknown;
+  /** Of a BYE. */
+  readonly reason?: unknown;
+}
+
+function detailsOf(error: unknown): Details {
+  return error instanceof Error ? (error as Details & Error) : {};
+}
+
+export interface Place {
+  readonly server: Server;
+  readonly user: string;
+  readonly secret: Secret;
+}
+
+const UNTRUSTED: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: "is self-signed",
+  SELF_SIGNED_CERT_IN_CHAIN: "is signed by an authority that this machine does not know",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "is signed by an authority that this machine does not know",
+  UNABLE_TO_GET_ISSUER_CERT: "is signed by an authority that this machine does not know",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "is signed by an authority that this machine does not know",
+  CERT_HAS_EXPIRED: "has expired",
+  CERT_NOT_YET_VALID: "is not valid yet",
+  CERT_REVOKED: "was revoked",
+  CERT_UNTRUSTED: "is not trusted",
+  CERT_SIGNATURE_FAILURE: "has a wrong signature",
+  ERR_TLS_CERT_ALTNAME_INVALID: "is for another host name",
+};
+const UNREACHABLE = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN", "EADDRNOTAVAIL"]);
+const LOST = new Set(["NoConnection", "EConnectionClosed", "ClosedAfterConnectText", "ClosedAfterConnectTLS", "ECONNRESET", "EPIPE", "StateLogout"]);
+const SLOW = new Set(["CONNECT_TIMEOUT", "GREETING_TIMEOUT", "UPGRADE_TIMEOUT", "ETIMEOUT", "ETIMEDOUT"]);
+
+/** An error of the connection or the server as one for a person. The password is cut out of whatever a server said. */
+export function imapError(error: unknown, { server, user, secret }: Place): BackupError {
+  if (error instanceof BackupError) return error;
+  const where = formatServer(server);
+  const code = systemCode(error) ?? "";
+  const details = detailsOf(error);
+  const said = serverText(error, secret);
+  const make = (...[kind, message, transient]: [ConstructorParameters<typeof BackupError>[0], string, boolean?]): BackupError =>
+    new BackupError(kind, message, { transient, cause: scrubbed(error, secret) });
+
+  const certificate = UNTRUSTED[code];
+  if (certificate !== undefined)
+    return make(
+      "TLS_UNTRUSTED",
+      `the certificate of ${where} ${certificate} (${code}); nothing was sent. ` +
+        (code === "CERT_HAS_EXPIRED"
+          ? "Its owner must renew it"
+          : code === "ERR_TLS_CERT_ALTNAME_INVALID"
+            ? "Write the server's name as its certificate has it"
+            : "If it is yours, give the authority's certificate with --tls-ca FILE"),
+    );
+  if (details.authenticationFailed)
+    return make("AUTH_FAILED", `${where} refused the login of ${user}${said}; check the user name and the password's file`);
+  if (code === "ENOTFOUND") return make("HOST_UNKNOWN", `there is no host named ${server.host}; check the spelling`);
+  if (code === "EAI_AGAIN") return make("HOST_UNKNOWN", `the name ${server.host} cannot be looked up now; check the network`, true);
+  if (UNREACHABLE.has(code))
+    return make("CONNECTION_REFUSED", `${where} cannot be reached (${code}); check host and port, and that the server runs`, true);
+  if (SLOW.has(code)) return make("TIMEOUT", `${where} did not answer in time (${code}); try again later`, true);
+  if (code === "EPROTO" || code.startsWith("ERR_SSL"))
+    return make(
+      "PROTOCOL",
+      `${where} does not speak TLS as expected (${code}); ` +
+        (server.security === "tls" ? "if it wants STARTTLS, write imap:// instead of imaps://" : "check host and port"),
+    );
+  if (details.tlsFailed || (error instanceof Error && /STARTTLS/i.test(error.message) && code === ""))
+    return make("TLS_REQUIRED", `${where} does not offer STARTTLS, and the password is never sent unencrypted; use port 993 if it has it`);
+  if (LOST.has(code)) return make("CONNECTION_LOST", `the connection to ${where} was lost${said}; run again to go on`, true);
+  return make("PROTOCOL", `${where} answered what makes no sense here${said || ` (${code || nameOf(error)})`}; run with DEBUG=1 for details`, true);
+}
+
+function serverText(error: unknown, secret: Secret): string {
+  const { responseText, response, reason } = detailsOf(error);
+  const text = [responseText, response, reason].find((part): part is string => typeof part === "string" && part !== "");
+  if (text === undefined) return "";
+  // The server is not trusted: no control characters on a terminal, no essay, no secret.
+  const plain = scrub(text, secret).replace(/[^\x20-\x7e\u00a0-\uffff]+/g, " ").trim();
+  return ` ("${plain.length > 200 ? `${plain.slice(0, 200)}…` : plain}")`;
+}
+
+/** A cause for DEBUG: the error's text and stack, without its many fields, and without the secret. */
+function scrubbed(error: unknown, secret: Secret): Error {
+  const copy = new Error(scrub(error instanceof Error ? error.message : String(error), secret));
+  if (error instanceof Error) {
+    copy.name = error.name;
+    if (error.stack !== undefined) copy.stack = scrub(error.stack, secret);
+  }
+  return copy;
+}
+
+export function scrub(text: string, secret: Secret): string {
+  const value = secret.reveal();
+  const encoded = Buffer.from(value).toString("base64");
+  return [value, encoded].reduce((rest, part) => rest.replaceAll(part, "[secret]"), text);
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error;
+}

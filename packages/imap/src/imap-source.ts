@@ -1,0 +1,125 @@
+import {
+  BackupError,
+  type Body,
+  type Collection,
+  type Content,
+  type Known,
+  type Naming,
+  type Path,
+  type Source,
+  type Stored,
+  type Unavailable,
+  type View,
+  throwIfAborted,
+} from "@backup/core";
+import { folderOf } from "./folder-names.js";
+import { KEYWORDS_FILE, MORE_KEYWORDS_FILE } from "./keywords.js";
+import { type Folder, type FolderFilter, collectionPathOf, folderMatcher, listFolders } from "./list-folders.js";
+import { listMessages } from "./list-messages.js";
+import type { MailItem, MessageItem } from "./mail-item.js";
+import { identifyMessage, messageFileName, messagePath } from "./message-names.js";
+import { readMessages } from "./read-messages.js";
+import { ImapSession, type SessionOptions } from "./session.js";
+
+export interface ImapSourceOptions extends SessionOptions {
+  /** Default: every folder. */
+  readonly filter?: Partial<FolderFilter> | undefined;
+}
+
+/**
+ * An IMAP account (RFC 3501) as a source: a folder is a collection, a message an item of the identity
+ * UIDVALIDITY + UID. Opened read-only. The destination is a Maildir tree; see docs/format.md.
+ */
+export class ImapSource implements Source<MailItem> {
+  readonly id: string;
+  readonly leaves = ["cur", "new", "tmp"];
+  readonly #session: ImapSession;
+  readonly #filter: FolderFilter;
+  readonly #folders = new Map<Path, Folder>();
+
+  constructor(options: ImapSourceOptions) {
+    // The host is left out: the same account may be reached under several names, and move to another server.
+    this.id = `imap:${options.login.user}`;
+    this.#session = new ImapSession(options);
+    this.#filter = { include: options.filter?.include ?? [], exclude: options.filter?.exclude ?? [] };
+  }
+
+  naming({ colon }: { readonly colon: boolean }): Naming<MailItem> {
+    return {
+      identify: identifyFile,
+      path: (item, content) => pathOf(item, content, colon),
+    };
+  }
+
+  collectionAt(directory: Path): Path | undefined {
+    const path = collectionPathOf(directory);
+    const folder = path === undefined ? undefined : folderOf(path);
+    return folder && folderMatcher(this.#filter)(folder) ? path : undefined;
+  }
+
+  async *collections(signal: AbortSignal): AsyncGenerator<Collection | Unavailable> {
+    const { folders, unmatched, names } = await listFolders(this.#session, this.#filter, signal);
+    if (names.length > 0 && folders.length === 0)
+      throw new BackupError("NOTHING_SELECTED", `no folder is selected; the account has ${listOf(names)}. Check --folder and --exclude-folder`);
+    for (const pattern of unmatched)
+      yield { name: pattern, error: new BackupError("NOTHING_SELECTED", `no folder matches --folder '${pattern}'; the account has ${listOf(names)}`) };
+    this.#folders.clear();
+    for (const folder of folders) {
+      this.#folders.set(folder.path, folder);
+      yield folder;
+    }
+  }
+
+  async *list(collection: Collection, view: View, signal: AbortSignal): AsyncGenerator<readonly MailItem[]> {
+    yield await listMessages(this.#session, this.#folderOf(collection.path), view, signal);
+  }
+
+  async *read(items: readonly MailItem[], signal: AbortSignal): AsyncGenerator<Body<MailItem>> {
+    const byFolder = new Map<Path, MessageItem[]>();
+    for (const item of items) {
+      throwIfAborted(signal);
+      if (item.sidecar) yield { item, bytes: item.bytes };
+      else {
+        const group = byFolder.get(item.collection);
+        if (group) group.push(item);
+        else byFolder.set(item.collection, [item]);
+      }
+    }
+    for (const [path, group] of byFolder) yield* readMessages({ session: this.#session, folder: this.#folderOf(path), signal }, group);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#session[Symbol.asyncDispose]();
+  }
+
+  #folderOf(path: Path): Folder {
+    const folder = this.#folders.get(path);
+    if (!folder) throw new BackupError("COLLECTION_UNAVAILABLE", `folder ${path} was not listed`);
+    return folder;
+  }
+}
+
+function pathOf(item: MailItem, content: Content, colon: boolean): Path {
+  if (item.sidecar) return `${item.collection}/${item.id}`;
+  const { uidValidity, uid, letters, mtime } = item;
+  const name = messageFileName({ uidValidity, uid, letters, epoch: Math.floor(mtime / 1000) }, content, { colon });
+  return messagePath(item.collection, name);
+}
+
+function identifyFile(file: Stored): Omit<Known, "file"> | undefined {
+  const [directory, name] = split(file.path);
+  if (directory.endsWith("/cur")) return identifyMessage(file);
+  if (name !== KEYWORDS_FILE && name !== MORE_KEYWORDS_FILE) return undefined;
+  return { identity: { id: name, rev: `${file.size} ${file.mtime}`, sidecar: true } };
+}
+
+function split(path: Path): [string, string] {
+  const cut = path.lastIndexOf("/");
+  return [path.slice(0, Math.max(cut, 0)), path.slice(cut + 1)];
+}
+
+/** At most a dozen names. */
+function listOf(names: readonly string[]): string {
+  const shown = names.slice(0, 12).join(", ");
+  return names.length > 12 ? `${shown} and ${names.length - 12} more` : shown;
+}

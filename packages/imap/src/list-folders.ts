@@ -1,0 +1,85 @@
+import { type Collection, type Path, throwIfAborted } from "@backup/core";
+import type { ListResponse } from "imapflow";
+import picomatch from "picomatch";
+import { type FolderName, directoriesFor } from "./folder-names.js";
+import type { ImapSession } from "./session.js";
+
+/** Which folders to back up, by glob over the name with `/` between its parts. */
+export interface FolderFilter {
+  /** Empty: all. */
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+}
+
+/** A folder that holds messages. */
+export interface Folder extends Collection {
+  /** The name for SELECT. */
+  readonly mailbox: string;
+}
+
+export interface FolderList {
+  readonly folders: readonly Folder[];
+  /** Patterns of `include` that no folder matched. */
+  readonly unmatched: readonly string[];
+  /** Names of every folder of the account, also those left out. */
+  readonly names: readonly string[];
+}
+
+/**
+ * Every folder of the account, subscribed or not, with what its STATUS says: one LIST with RETURN (STATUS)
+ * (RFC 5819) where the server has it. Folders that cannot be selected are parents at most, and left out.
+ */
+export async function listFolders(session: ImapSession, filter: FolderFilter, signal: AbortSignal): Promise<FolderList> {
+  const client = await session.client(signal);
+  let listed: readonly ListResponse[];
+  try {
+    listed = await client.list({ statusQuery: { messages: true, uidNext: true, uidValidity: true, highestModseq: true } });
+  } catch (error) {
+    throwIfAborted(signal);
+    throw session.error(error);
+  }
+  const named = listed.map((entry) => ({ entry, folder: folderName(entry) }));
+  // Directories are given out over all folders, so that a filter never changes where a folder is kept.
+  const directories = directoriesFor(named.map(({ folder }) => folder));
+  const matches = folderMatcher(filter);
+  const folders: Folder[] = [];
+  for (const [index, { entry, folder }] of named.entries()) {
+    const path = directories[index];
+    if (path === undefined || entry.flags.has("\\Noselect") || !matches(folder)) continue;
+    folders.push({ path, name: folder.join("/"), mailbox: entry.path, ...fingerprint(entry) });
+  }
+  const names = named.map(({ folder }) => folder.join("/"));
+  const unmatched = filter.include.filter((pattern) => !names.some((name) => picomatch.isMatch(name, pattern, GLOB)));
+  return { folders, unmatched, names };
+}
+
+/** Whether a folder is to be backed up. */
+export function folderMatcher({ include, exclude }: FolderFilter): (folder: FolderName) => boolean {
+  const wanted = include.length > 0 ? picomatch([...include], GLOB) : () => true;
+  const unwanted = exclude.length > 0 ? picomatch([...exclude], GLOB) : () => false;
+  return (folder) => wanted(folder.join("/")) && !unwanted(folder.join("/"));
+}
+
+const GLOB = { dot: true } as const;
+
+/** The parts of a folder's name. INBOX is INBOX however a server writes it (RFC 3501, section 5.1). */
+function folderName({ path, delimiter }: ListResponse): FolderName {
+  const parts = delimiter ? path.split(delimiter) : [path];
+  return parts[0]?.toUpperCase() === "INBOX" ? ["INBOX", ...parts.slice(1)] : parts;
+}
+
+/**
+ * UIDVALIDITY, UIDNEXT, HIGHESTMODSEQ and MESSAGES: unless one of them changes, nothing did (RFC 7162, section 3.1.2.1).
+ * Without a HIGHESTMODSEQ a changed flag shows nowhere, so there is none.
+ */
+function fingerprint({ status }: ListResponse): { readonly fingerprint?: string } {
+  if (!status) return {};
+  const { uidValidity, uidNext, highestModseq, messages } = status;
+  if (uidValidity === undefined || uidNext === undefined || messages === undefined || !highestModseq) return {};
+  return { fingerprint: `${uidValidity} ${uidNext} ${highestModseq} ${messages}` };
+}
+
+/** The collection that a directory belongs to: what `listFolders` calls its `path`. */
+export function collectionPathOf(directory: Path): Path | undefined {
+  return directory.endsWith("/cur") ? directory.slice(0, -"/cur".length) : undefined;
+}

@@ -1,0 +1,44 @@
+import { BackupError, isBackupError, throwIfAborted } from "@backup/core";
+import type { ImapFlow, MailboxObject } from "imapflow";
+import type { Folder } from "./list-folders.js";
+import type { ImapSession } from "./session.js";
+
+/** Connections tried for one EXAMINE before its folder, or the run, is given up. */
+const ATTEMPTS = 3;
+
+export interface OpenFolder {
+  readonly client: ImapFlow;
+  readonly mailbox: MailboxObject;
+}
+
+/**
+ * Opens a folder read-only, on a new connection if need be. What the server tells of it is of now if `fresh`.
+ * @throws BackupError COLLECTION_UNAVAILABLE when the server refuses this folder; anything else concerns the server
+ */
+export async function openFolder(
+  session: ImapSession,
+  folder: Folder,
+  { fresh, signal }: { readonly fresh: boolean; readonly signal: AbortSignal },
+): Promise<OpenFolder> {
+  for (let attempt = 1; ; attempt++) {
+    const client = await session.client(signal);
+    try {
+      const { mailbox } = client;
+      if (!fresh && mailbox && mailbox.path === folder.mailbox) return { client, mailbox };
+      return { client, mailbox: await client.mailboxOpen(folder.mailbox, { readOnly: true }) };
+    } catch (error) {
+      throwIfAborted(signal);
+      const problem = session.error(error);
+      if (client.usable || isBackupError(problem, "PROTOCOL")) throw unavailable(folder, problem);
+      session.drop();
+      if (attempt >= ATTEMPTS) throw problem;
+    }
+  }
+}
+
+function unavailable(folder: Folder, problem: BackupError): BackupError {
+  return new BackupError("COLLECTION_UNAVAILABLE", `folder ${folder.name} cannot be opened: ${problem.message}`, {
+    transient: true,
+    cause: problem,
+  });
+}

@@ -1,0 +1,42 @@
+import { readFile } from "node:fs/promises";
+import { BackupError, definePlugin, systemCode } from "@backup/core";
+import type { FolderFilter } from "./list-folders.js";
+import { ImapSource } from "./imap-source.js";
+import type { MailItem } from "./mail-item.js";
+import { parseServer } from "./server.js";
+
+export interface ImapPluginOptions {
+  /** The logon name, usually the mail address. */
+  readonly user: string;
+  /** See parseServer. */
+  readonly server: string;
+  /** File of certificates (PEM) that are trusted besides the system's. */
+  readonly tlsCa?: string | undefined;
+  readonly filter?: Partial<FolderFilter> | undefined;
+  /** Longest silence of the server, milliseconds. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** `backup imap`. The secret is the password, in a file `<user>.password`. */
+export const imapPlugin = definePlugin<ImapPluginOptions, MailItem>({
+  name: "imap",
+  summary: "an IMAP account, into a Maildir tree",
+  async create({ user, server: text, tlsCa, filter, timeoutMs }, { onEvent, secret }) {
+    const server = parseServer(text);
+    const ca = tlsCa === undefined ? undefined : await readCertificates(tlsCa);
+    const password = await secret({ partner: user, extensions: [".password"] });
+    return new ImapSource({ server, login: { user, password }, ca, filter, timeoutMs, onEvent });
+  },
+});
+
+async function readCertificates(file: string): Promise<string> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    throw new BackupError("USAGE", `--tls-ca: ${file} cannot be read (${systemCode(error) ?? "unknown error"})`, { cause: error });
+  }
+  if (!text.includes("-----BEGIN CERTIFICATE-----"))
+    throw new BackupError("USAGE", `--tls-ca: ${file} holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)`);
+  return text;
+}

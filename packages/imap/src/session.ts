@@ -1,0 +1,138 @@
+import { BackupError, type EventSink, type Secret, systemCode, throwIfAborted } from "@backup/core";
+import { ImapFlow } from "imapflow";
+import { rootCertificates } from "node:tls";
+import pRetry from "p-retry";
+import { imapError, scrub } from "./imap-errors.js";
+import type { Server } from "./server.js";
+
+/** How to log on. OAuth2 tokens will be another kind of it. */
+export interface Login {
+  readonly user: string;
+  readonly password: Secret;
+}
+
+export interface SessionOptions {
+  readonly server: Server;
+  readonly login: Login;
+  /** Certificates (PEM) that are trusted besides the system's. */
+  readonly ca?: string | undefined;
+  /** Longest silence of the server, milliseconds. Default 60,000. */
+  readonly timeoutMs?: number | undefined;
+  /** Connections tried again after one was lost. Default 5, with growing pauses. */
+  readonly reconnects?: number | undefined;
+  readonly onEvent?: EventSink | undefined;
+}
+
+/** Largest answer that is held in memory; what is larger is fetched in parts. */
+const MAX_LITERAL = 32 * 1024 * 1024;
+
+/**
+ * One connection to the server, made when it is needed and again after it was lost. Mailboxes are opened with EXAMINE.
+ * Errors are BackupErrors.
+ */
+export class ImapSession implements AsyncDisposable {
+  readonly #options: SessionOptions;
+  #client: ImapFlow | undefined;
+  #connected = false;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+  }
+
+  /** A connection that is logged on. The first failure of the very first connection is final. */
+  async client(signal: AbortSignal): Promise<ImapFlow> {
+    throwIfAborted(signal);
+    if (this.#client?.usable) return this.#client;
+    this.drop();
+    if (!this.#connected) return this.#connect(signal);
+    const retried = pRetry(() => this.#connect(signal), {
+      retries: this.#options.reconnects ?? 5,
+      minTimeout: 500,
+      maxTimeout: 30_000,
+      randomize: true,
+      signal,
+      shouldRetry: ({ error }) => error instanceof BackupError && error.transient && !signal.aborted,
+    });
+    return retried.catch((error: unknown) => {
+      throwIfAborted(signal);
+      throw error;
+    });
+  }
+
+  /** Closes the connection at once; the next call makes a new one. */
+  drop(): void {
+    this.#client?.close();
+    this.#client = undefined;
+  }
+
+  error(error: unknown): BackupError {
+    const { server, login } = this.#options;
+    return imapError(error, { server, user: login.user, secret: login.password });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    if (!client?.usable) return client?.close();
+    // A server that does not answer LOGOUT is left without a word.
+    const patience = setTimeout(() => client.close(), 1000);
+    try {
+      await client.logout();
+    } catch (error) {
+      if (!systemCode(error)) throw error;
+    } finally {
+      clearTimeout(patience);
+      client.close();
+    }
+  }
+
+  async #connect(signal: AbortSignal): Promise<ImapFlow> {
+    throwIfAborted(signal);
+    const { server, login, ca, timeoutMs = 60_000 } = this.#options;
+    const client = new ImapFlow({
+      host: server.host,
+      port: server.port,
+      secure: server.security === "tls",
+      ...(server.security === "starttls" ? { doSTARTTLS: true } : {}),
+      auth: { user: login.user, pass: login.password.reveal() },
+      tls: { minVersion: "TLSv1.2", rejectUnauthorized: true, ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }) },
+      logger: this.#logger(),
+      disableAutoIdle: true,
+      disableAutoEnable: true,
+      disableIMAP4rev2: true,
+      // Deflate costs more CPU than a local network saves.
+      disableCompression: true,
+      connectionTimeout: Math.min(timeoutMs, 30_000),
+      greetingTimeout: Math.min(timeoutMs, 30_000),
+      socketTimeout: timeoutMs,
+      maxLineLength: MAX_LITERAL,
+      maxLiteralSize: MAX_LITERAL,
+      maxResponseSize: 2 * MAX_LITERAL,
+    });
+    // What goes wrong reaches the command that is waiting; unheard, the event would end the process.
+    client.on("error", () => {});
+    const close = (): void => client.close();
+    signal.addEventListener("abort", close, { once: true });
+    client.on("close", () => signal.removeEventListener("abort", close));
+    try {
+      await client.connect();
+    } catch (error) {
+      client.close();
+      throwIfAborted(signal);
+      throw this.error(error);
+    }
+    this.#client = client;
+    this.#connected = true;
+    return client;
+  }
+
+  #logger(): false | { debug(entry: unknown): void; info(entry: unknown): void; warn(entry: unknown): void; error(entry: unknown): void } {
+    const { onEvent, login } = this.#options;
+    if (!onEvent) return false;
+    const say = (entry: unknown): void => {
+      const { msg, src } = entry as { readonly msg?: unknown; readonly src?: unknown };
+      if (typeof msg === "string") onEvent({ type: "debug", message: `imap ${typeof src === "string" ? `${src} ` : ""}${scrub(msg, login.password)}` });
+    };
+    return { debug: say, info: say, warn: say, error: say };
+  }
+}

@@ -1,0 +1,1 @@
+export { type Remote, parseRemote } from "./remote.js";
