@@ -18,22 +18,22 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
   const { signal, dispose } = abortOnSignals();
   let status: number = EXIT.done;
   let renderer: Renderer | undefined;
-  const parser = options(yargs([...argv]).scriptName("backup").wrap(Math.min(100, process.stdout.columns ?? 100)))
-    .command(
-      "imap <user> <dest> <server>",
-      "mirror an IMAP account into a Maildir tree",
-      imapOptions,
-      async (args) => {
-        renderer = args.json
-          ? jsonRenderer(process.stdout, { debug })
-          : plainRenderer(process.stdout, process.stderr, { quiet: args.quiet, verbose: args.verbose, debug });
-        status = await imapCommand(args, { renderer, signal, secrets });
-      },
-    )
-    .command("$0 [type]", false, (command) => command.strict(false), ({ type }) => {
+  const parser = options(
+    yargs([...argv])
+      .scriptName("backup")
+      .wrap(Math.min(100, process.stdout.columns ?? 100)),
+  )
+    .command("imap <user> <dest> <server>", "mirror an IMAP account into a Maildir tree", imapOptions, async (args) => {
+      renderer = args.json
+        ? jsonRenderer(process.stdout, { debug })
+        : plainRenderer(process.stdout, process.stderr, { quiet: args.quiet, verbose: args.verbose, debug });
+      status = await imapCommand(args, { renderer, signal, secrets });
+    })
+    .command("$0 [type]", false, typePositional, ({ type }) => {
       const types = plugins.names.join(", ");
-      if (type === undefined) throw new BackupError("USAGE", `say what to back up: backup TYPE … (the types are: ${types})`);
-      throw new BackupError("PLUGIN_UNKNOWN", `there is no type '${String(type)}'; the types are: ${types}`);
+      if (type !== undefined)
+        throw new BackupError("PLUGIN_UNKNOWN", `there is no type '${type}'; the types are: ${types}`);
+      throw new BackupError("USAGE", `say what to back up: backup TYPE … (the types are: ${types})`);
     })
     .version(version())
     .epilogue("Exit status: 0 done, 1 failed, 2 wrong usage, 3 partly done, 130 interrupted. DEBUG=1 shows all.")
@@ -67,6 +67,11 @@ function options<T>(command: Argv<T>) {
     .option("verbose", { alias: "v", type: "boolean", default: false, describe: "Print every folder" });
 }
 
+/** What is left when no command matches: a type that does not exist, with whatever options its user thinks it has. */
+function typePositional(command: ReturnType<typeof options<object>>) {
+  return command.strict(false).positional("type", { type: "string" });
+}
+
 function imapOptions(command: ReturnType<typeof options<object>>) {
   return command
     .positional("user", { type: "string", demandOption: true, describe: "Logon name, mostly the mail address" })
@@ -81,19 +86,47 @@ function imapOptions(command: ReturnType<typeof options<object>>) {
       requiresArg: true,
       describe: "File with the password, an absolute path; default /backup/USER.password",
     })
-    .option("tls-ca", { type: "string", requiresArg: true, describe: "File of certificates to trust besides the system's" })
-    .option("folder", { type: "string", array: true, requiresArg: true, default: [] as string[], describe: "Only folders that match this glob; repeatable" })
-    .option("exclude-folder", { type: "string", array: true, requiresArg: true, default: [] as string[], describe: "Not the folders that match this glob; repeatable" })
+    .option("tls-ca", {
+      type: "string",
+      requiresArg: true,
+      describe: "File of certificates to trust besides the system's",
+    })
+    .option("folder", {
+      type: "string",
+      array: true,
+      requiresArg: true,
+      default: [] as string[],
+      describe: "Only folders that match this glob; repeatable",
+    })
+    .option("exclude-folder", {
+      type: "string",
+      array: true,
+      requiresArg: true,
+      default: [] as string[],
+      describe: "Not the folders that match this glob; repeatable",
+    })
     .option("keep-deleted", { type: "boolean", default: false, describe: "Keep what was deleted on the server" })
-    .option("allow-deletes", { type: "boolean", default: false, describe: "Delete more than half of a folder if the server did" })
+    .option("allow-deletes", {
+      type: "boolean",
+      default: false,
+      describe: "Delete more than half of a folder if the server did",
+    })
     .option("dry-run", { type: "boolean", default: false, describe: "Say what would be done; write nothing" })
-    .option("timeout", { type: "number", requiresArg: true, default: 60, describe: "Seconds of silence until the server counts as lost" })
+    .option("timeout", {
+      type: "number",
+      requiresArg: true,
+      default: 60,
+      describe: "Seconds of silence until the server counts as lost",
+    })
     .check(({ timeout }) => {
       if (timeout > 0) return true;
       throw new BackupError("USAGE", "--timeout takes a number of seconds above 0");
     })
     .example("backup imap alice@example.org /backup/alice mail.example.org", "the whole account, by TLS")
-    .example("backup imap alice@example.org ./alice mail.example.org:143 --folder 'Archive/**'", "some folders, by STARTTLS");
+    .example(
+      "backup imap alice@example.org ./alice mail.example.org:143 --folder 'Archive/**'",
+      "some folders, by STARTTLS",
+    );
 }
 
 function version(): string {

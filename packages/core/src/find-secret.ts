@@ -54,7 +54,8 @@ async function readSecret(place: string, onEvent: EventSink | undefined): Promis
   try {
     await using file = await open(place, "r");
     const { mode, size } = await file.stat();
-    if (size > LIMIT) throw new BackupError("SECRET_UNREADABLE", `secret ${place} is too large to be one (${size} bytes)`);
+    if (size > LIMIT)
+      throw new BackupError("SECRET_UNREADABLE", `secret ${place} is too large to be one (${size} bytes)`);
     if (mode & 0o004)
       onEvent?.({
         type: "warning",
@@ -65,9 +66,13 @@ async function readSecret(place: string, onEvent: EventSink | undefined): Promis
   } catch (error) {
     if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return undefined;
     if (error instanceof BackupError) throw error;
-    throw new BackupError("SECRET_UNREADABLE", `secret ${place} cannot be read (${systemCode(error) ?? "unknown error"})`, {
-      cause: error,
-    });
+    throw new BackupError(
+      "SECRET_UNREADABLE",
+      `secret ${place} cannot be read (${systemCode(error) ?? "unknown error"})`,
+      {
+        cause: error,
+      },
+    );
   }
   const value = text.replace(/\r?\n$/, "");
   if (value === "") throw new BackupError("SECRET_UNREADABLE", `secret ${place} is empty`);

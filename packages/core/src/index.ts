@@ -1,8 +1,28 @@
 export { backup, type BackupOptions } from "./run.js";
-export { BackupError, type BackupErrorOptions, type ErrorCode, isBackupError, systemCode, throwIfAborted } from "./errors.js";
+export {
+  BackupError,
+  type BackupErrorOptions,
+  type ErrorCode,
+  isBackupError,
+  systemCode,
+  throwIfAborted,
+} from "./errors.js";
 export type { BackupEvent, EventSink } from "./events.js";
 export type { Report } from "./report.js";
-export type { Body, Collection, Content, Directory, Identity, Item, Known, Naming, Outcome, Path, Stored, Unavailable } from "./model.js";
+export type {
+  Body,
+  Collection,
+  Content,
+  Directory,
+  Identity,
+  Item,
+  Known,
+  Naming,
+  Outcome,
+  Path,
+  Stored,
+  Unavailable,
+} from "./model.js";
 export type { Source, View } from "./source.js";
 export type { Move, Store } from "./store.js";
 export { type Delta, compare } from "./compare.js";
@@ -14,4 +34,11 @@ export { ContentHash, contentOf } from "./digest.js";
 export { checkPath, parentOf } from "./paths.js";
 export { Secret } from "./secret.js";
 export { type SecretQuery, findSecret } from "./find-secret.js";
-export { PLUGIN_API, type PluginContext, type PluginLoader, PluginRegistry, type SourcePlugin, definePlugin } from "./plugin.js";
+export {
+  PLUGIN_API,
+  type PluginContext,
+  type PluginLoader,
+  PluginRegistry,
+  type SourcePlugin,
+  definePlugin,
+} from "./plugin.js";

@@ -60,13 +60,20 @@ export class LocalBatch<I extends Item> {
     if (this.#failure) throw this.#failure.error;
     throwIfAborted(signal);
     const written = (await Promise.all(this.#writes)).filter((file) => file !== undefined);
+    // Named first: a name that is refused throws while `discard` still has all of the batch.
+    const outcomes = written.map(({ item, content }) => ({ item, path: name(item, content), content }));
+    const targets = outcomes.map(({ path }) => at(path));
     await all(written.map(({ descriptor }) => syncFile(descriptor)));
     throwIfAborted(signal);
     this.#writes.length = 0;
-    await all(written.map(({ descriptor }) => closeFile(descriptor)));
-    const outcomes = written.map(({ item, content }) => ({ item, path: name(item, content), content }));
-    const targets = outcomes.map(({ path }) => at(path));
-    await all(written.map(({ temporary }, index) => renameFile(temporary, targets[index] ?? "")));
+    try {
+      await all(written.map(({ descriptor }) => closeFile(descriptor)));
+      await all(written.map(({ temporary }, index) => renameFile(temporary, targets[index] ?? "")));
+    } catch (error) {
+      // Only those that were not renamed are still there; the next put takes the same temporary names.
+      await all(written.map(({ temporary }) => ignoring(["ENOENT", "EIO", "EROFS"], unlinkFile(temporary))));
+      throw error;
+    }
     for (const directory of directoriesOf(targets)) await syncDirectory(directory);
     return [...this.#failed, ...outcomes];
   }
@@ -91,7 +98,7 @@ export class LocalBatch<I extends Item> {
     const descriptor = await openFile(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
     try {
       await writeAll(descriptor, bytes);
-      await setTimes(descriptor, item.mtime / 1000, item.mtime / 1000);
+      await setTime(descriptor, item.mtime);
       return { item, content: contentOf(bytes), descriptor, temporary };
     } catch (error) {
       await drop(descriptor, temporary);
@@ -122,7 +129,7 @@ export class LocalBatch<I extends Item> {
         this.bytes += next.value.byteLength;
         await writeAll(descriptor, next.value);
       }
-      await setTimes(descriptor, item.mtime / 1000, item.mtime / 1000);
+      await setTime(descriptor, item.mtime);
       return { item, content: hash.content(), descriptor, temporary };
     } catch (error) {
       await drop(descriptor, temporary);
@@ -136,6 +143,12 @@ export class LocalBatch<I extends Item> {
 /** Waits for all, also when one fails, so that nothing goes on behind the error. */
 async function all(tasks: readonly Promise<unknown>[]): Promise<void> {
   for (const result of await Promise.allSettled(tasks)) if (result.status === "rejected") throw result.reason;
+}
+
+/** As a text, because Node takes a number before 1970 for the present. */
+function setTime(descriptor: number, mtime: number): Promise<void> {
+  const seconds = String(mtime / 1000);
+  return setTimes(descriptor, seconds, seconds);
 }
 
 /** write(2) until all is written. */

@@ -28,8 +28,7 @@ export async function* putBatches<I extends Item>(
 ): AsyncGenerator<readonly Outcome<I>[]> {
   const { signal, batchFiles, batchBytes } = options;
   let counter = 0;
-  const newBatch = (): LocalBatch<I> =>
-    new LocalBatch(options, () => join(options.temporary, String(counter++)));
+  const newBatch = (): LocalBatch<I> => new LocalBatch(options, () => join(options.temporary, String(counter++)));
   let batch = newBatch();
   let earlier: Promise<readonly Outcome<I>[]> | undefined;
   let sourceError: { readonly error: unknown } | undefined;

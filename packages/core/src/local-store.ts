@@ -66,7 +66,7 @@ export class LocalStore implements Store {
   async directories(leaves: readonly string[], signal: AbortSignal): Promise<readonly Directory[]> {
     const found: Directory[] = [];
     const skip = new Set(leaves);
-    const visit = async (at: Path | ""): Promise<void> => {
+    const visit = async (at: Path): Promise<void> => {
       throwIfAborted(signal);
       const directory = at === "" ? this.#root : this.#at(at);
       const entries = await ignoring(["ENOENT"], readdir(directory, { withFileTypes: true }));
@@ -116,7 +116,10 @@ export class LocalStore implements Store {
     for (const { from, to } of moves) {
       throwIfAborted(signal);
       const moved = await this.#guard(
-        ignoring(["ENOENT"], rename(this.#at(from), this.#at(to)).then(() => true as const)),
+        ignoring(
+          ["ENOENT"],
+          rename(this.#at(from), this.#at(to)).then(() => true as const),
+        ),
       );
       if (!moved && !this.#stat(this.#at(to)))
         throw new BackupError("NOT_FOUND", `${this.name}: ${from} vanished while the run went on; run again`, {
@@ -165,7 +168,10 @@ export class LocalStore implements Store {
       for (let at = path; at !== ""; at = parentOf(at)) {
         throwIfAborted(signal);
         const gone = await this.#guard(
-          ignoring(["ENOTEMPTY", "EEXIST"], ignoring(["ENOENT"], rmdir(this.#at(at))).then(() => true as const)),
+          ignoring(
+            ["ENOTEMPTY", "EEXIST"],
+            ignoring(["ENOENT"], rmdir(this.#at(at))).then(() => true as const),
+          ),
         );
         if (!gone) break;
       }

@@ -78,10 +78,7 @@ export interface Removals {
  * Sorts what the plan wants removed by what has arrived. Pure. A path that was just written is never among it,
  * and each arrived file makes up for one vanished file.
  */
-export function removals(
-  { vanished, spare }: Pick<Plan, "vanished" | "spare">,
-  arrived: Iterable<Arrived>,
-): Removals {
+export function removals({ vanished, spare }: Pick<Plan, "vanished" | "spare">, arrived: Iterable<Arrived>): Removals {
   const written = new Set<Path>();
   const copies = new Map<string, number>();
   for (const { path, digest } of arrived) {

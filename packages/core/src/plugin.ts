@@ -11,7 +11,7 @@ export const PLUGIN_API = 1;
 export interface PluginContext {
   readonly onEvent: EventSink;
   /** Finds the source's secret in the designed order; see findSecret. */
-  secret(query: { readonly partner: string; readonly extensions: readonly string[] }): Promise<Secret>;
+  readonly secret: (query: { readonly partner: string; readonly extensions: readonly string[] }) => Promise<Secret>;
 }
 
 /** A type of data that can be backed up: the word after `backup` on the command line. */

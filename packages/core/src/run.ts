@@ -2,7 +2,7 @@ import { type Checkpoint, type Seen, readCheckpoint, writeCheckpoint } from "./c
 import { type Loss, checkDeletionLimit, unlikelyMoved } from "./deletion-limit.js";
 import { BackupError } from "./errors.js";
 import type { EventSink } from "./events.js";
-import type { Item, Known, Naming, Path } from "./model.js";
+import type { Collection, Item, Known, Naming, Path, Unavailable } from "./model.js";
 import { type Plan, plan, removals } from "./plan.js";
 import type { Report } from "./report.js";
 import type { Source } from "./source.js";
@@ -36,6 +36,9 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
   const started = performance.now();
   onEvent({ type: "start", source: source.id, destination: store.name, dryRun });
 
+  // Asked first: a source that cannot be reached leaves no trace at the destination.
+  const offered: (Collection | Unavailable)[] = [];
+  for await (const collection of source.collections(caller)) offered.push(collection);
   await using lease = dryRun ? undefined : await store.lease(caller);
   const signal = lease ? AbortSignal.any([caller, lease.lost]) : caller;
   const checkpoint = await readCheckpoint(store, signal);
@@ -43,7 +46,7 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
   const colon = checkpoint?.colon ?? store.can.colon;
   const naming = source.naming({ colon });
 
-  const survey = await compareAll({ source, store, naming, checkpoint, signal, onEvent });
+  const survey = await compareAll({ source, offered, store, naming, checkpoint, signal, onEvent });
   const deltas = survey.compared.map(({ delta }) => delta);
   const work = plan(deltas, naming);
   announce(onEvent, survey, work);

@@ -2,7 +2,7 @@ import { type Checkpoint, type Seen } from "./checkpoint.js";
 import { type Delta, compare } from "./compare.js";
 import { BackupError, isBackupError, throwIfAborted } from "./errors.js";
 import type { EventSink } from "./events.js";
-import type { Collection, Item, Known, Naming, Path } from "./model.js";
+import type { Collection, Item, Known, Naming, Path, Unavailable } from "./model.js";
 import { isSafe } from "./paths.js";
 import type { Source } from "./source.js";
 import type { Store } from "./store.js";
@@ -31,6 +31,8 @@ export interface Survey<I extends Item = Item> {
 
 export interface SurveyInput<I extends Item> {
   readonly source: Source<I>;
+  /** What `Source.collections` gave. */
+  readonly offered: readonly (Collection | Unavailable)[];
   readonly store: Store;
   readonly naming: Naming<I>;
   readonly checkpoint: Checkpoint | undefined;
@@ -44,7 +46,11 @@ export function directoriesOf(path: Path, { leaves }: Pick<Source, "leaves">): r
 }
 
 /** One text that changes when any directory of the collection does; undefined: one of them is missing. */
-export function stampOf(path: Path, source: Pick<Source, "leaves">, stamps: ReadonlyMap<Path, string>): string | undefined {
+export function stampOf(
+  path: Path,
+  source: Pick<Source, "leaves">,
+  stamps: ReadonlyMap<Path, string>,
+): string | undefined {
   const parts = directoriesOf(path, source).map((directory) => stamps.get(directory));
   return parts.every((part) => part !== undefined) ? parts.join(" ") : undefined;
 }
@@ -56,7 +62,7 @@ export async function stampsOf(source: Source, store: Store, signal: AbortSignal
 
 /** Lists and compares every collection that may have changed, one after the other. Writes nothing. */
 export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise<Survey<I>> {
-  const { source, store, checkpoint, signal, onEvent } = input;
+  const { source, offered, store, checkpoint, signal, onEvent } = input;
   const stamps = await stampsOf(source, store, signal);
   const seen = new Map(Object.entries(checkpoint?.collections ?? {}));
 
@@ -66,8 +72,7 @@ export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise
     failed++;
     onEvent({ type: "failed", collection: name, code, message });
   };
-  for await (const collection of source.collections(signal)) {
-    throwIfAborted(signal);
+  for (const collection of offered) {
     if ("error" in collection) {
       fail(collection.name, collection.error);
       continue;
@@ -83,7 +88,10 @@ export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise
     } else wanted.set(path, collection);
   }
   if (wanted.size === 0)
-    throw new BackupError("SOURCE_EMPTY", `${source.id} lists nothing at all; that is taken for an error, and nothing was changed`);
+    throw new BackupError(
+      "SOURCE_EMPTY",
+      `${source.id} lists nothing at all; that is taken for an error, and nothing was changed`,
+    );
 
   const compared: Compared<I>[] = [];
   const unchanged = new Map<Path, Seen>();
@@ -93,7 +101,16 @@ export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise
     const before = seen.get(path);
     if (before && before.fingerprint === collection.fingerprint && before.stamp === stampOf(path, source, stamps)) {
       unchanged.set(path, before);
-      onEvent({ type: "collection", name, state: "unchanged", items: before.items, added: 0, moved: 0, renamed: 0, removed: 0 });
+      onEvent({
+        type: "collection",
+        name,
+        state: "unchanged",
+        items: before.items,
+        added: 0,
+        moved: 0,
+        renamed: 0,
+        removed: 0,
+      });
       continue;
     }
     try {

@@ -31,17 +31,17 @@ export async function transfer<I extends Item>(input: TransferInput<I>): Promise
   const { source, store, naming, items, signal, onEvent } = input;
   const arrived: Arrived[] = [];
   const failedItems = new Set<Item>();
-  const unanswered = new Set<Item>(items);
+  const unanswered = new Map<string, Item>(items.map((item) => [keyOf(item), item]));
   const totalItems = items.filter(({ sidecar }) => !sidecar).length;
   const totalBytes = items.reduce((sum, { size }) => sum + size, 0);
   let stored = 0;
   let bytes = 0;
-  if (items.length === 0) return { arrived, items: stored, bytes, failedItems, unanswered };
+  if (items.length === 0) return { arrived, items: stored, bytes, failedItems, unanswered: new Set() };
 
   const outcomes = store.put(source.read(items, signal), (item, content) => naming.path(item, content), signal);
   for await (const batch of outcomes) {
     for (const outcome of batch) {
-      unanswered.delete(outcome.item);
+      unanswered.delete(keyOf(outcome.item));
       if ("error" in outcome) {
         const { item, error } = outcome;
         failedItems.add(item);
@@ -56,5 +56,10 @@ export async function transfer<I extends Item>(input: TransferInput<I>): Promise
     onEvent({ type: "progress", items: stored, bytes, totalItems, totalBytes });
     throwIfAborted(signal);
   }
-  return { arrived, items: stored, bytes, failedItems, unanswered };
+  return { arrived, items: stored, bytes, failedItems, unanswered: new Set(unanswered.values()) };
+}
+
+/** An id is unique in its collection only, and a source may answer with an item that it made anew. */
+function keyOf({ collection, id }: Item): string {
+  return `${collection}/${id}`;
 }

@@ -35,7 +35,15 @@ const UNTRUSTED: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: "is for another host name",
 };
 const UNREACHABLE = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN", "EADDRNOTAVAIL"]);
-const LOST = new Set(["NoConnection", "EConnectionClosed", "ClosedAfterConnectText", "ClosedAfterConnectTLS", "ECONNRESET", "EPIPE", "StateLogout"]);
+const LOST = new Set([
+  "NoConnection",
+  "EConnectionClosed",
+  "ClosedAfterConnectText",
+  "ClosedAfterConnectTLS",
+  "ECONNRESET",
+  "EPIPE",
+  "StateLogout",
+]);
 const SLOW = new Set(["CONNECT_TIMEOUT", "GREETING_TIMEOUT", "UPGRADE_TIMEOUT", "ETIMEOUT", "ETIMEDOUT"]);
 
 /** An error of the connection or the server as one for a person. The password is cut out of whatever a server said. */
@@ -45,8 +53,9 @@ export function imapError(error: unknown, { server, user, secret }: Place): Back
   const code = systemCode(error) ?? "";
   const details = detailsOf(error);
   const said = serverText(error, secret);
-  const make = (...[kind, message, transient]: [ConstructorParameters<typeof BackupError>[0], string, boolean?]): BackupError =>
-    new BackupError(kind, message, { transient, cause: scrubbed(error, secret) });
+  const make = (
+    ...[kind, message, transient]: [ConstructorParameters<typeof BackupError>[0], string, boolean?]
+  ): BackupError => new BackupError(kind, message, { transient, cause: scrubbed(error, secret) });
 
   const certificate = UNTRUSTED[code];
   if (certificate !== undefined)
@@ -60,11 +69,19 @@ export function imapError(error: unknown, { server, user, secret }: Place): Back
             : "If it is yours, give the authority's certificate with --tls-ca FILE"),
     );
   if (details.authenticationFailed)
-    return make("AUTH_FAILED", `${where} refused the login of ${user}${said}; check the user name and the password's file`);
+    return make(
+      "AUTH_FAILED",
+      `${where} refused the login of ${user}${said}; check the user name and the password's file`,
+    );
   if (code === "ENOTFOUND") return make("HOST_UNKNOWN", `there is no host named ${server.host}; check the spelling`);
-  if (code === "EAI_AGAIN") return make("HOST_UNKNOWN", `the name ${server.host} cannot be looked up now; check the network`, true);
+  if (code === "EAI_AGAIN")
+    return make("HOST_UNKNOWN", `the name ${server.host} cannot be looked up now; check the network`, true);
   if (UNREACHABLE.has(code))
-    return make("CONNECTION_REFUSED", `${where} cannot be reached (${code}); check host and port, and that the server runs`, true);
+    return make(
+      "CONNECTION_REFUSED",
+      `${where} cannot be reached (${code}); check host and port, and that the server runs`,
+      true,
+    );
   if (SLOW.has(code)) return make("TIMEOUT", `${where} did not answer in time (${code}); try again later`, true);
   if (code === "EPROTO" || code.startsWith("ERR_SSL"))
     return make(
@@ -73,9 +90,17 @@ export function imapError(error: unknown, { server, user, secret }: Place): Back
         (server.security === "tls" ? "if it wants STARTTLS, write imap:// instead of imaps://" : "check host and port"),
     );
   if (details.tlsFailed || (error instanceof Error && /STARTTLS/i.test(error.message) && code === ""))
-    return make("TLS_REQUIRED", `${where} does not offer STARTTLS, and the password is never sent unencrypted; use port 993 if it has it`);
-  if (LOST.has(code)) return make("CONNECTION_LOST", `the connection to ${where} was lost${said}; run again to go on`, true);
-  return make("PROTOCOL", `${where} answered what makes no sense here${said || ` (${code || nameOf(error)})`}; run with DEBUG=1 for details`, true);
+    return make(
+      "TLS_REQUIRED",
+      `${where} does not offer STARTTLS, and the password is never sent unencrypted; use port 993 if it has it`,
+    );
+  if (LOST.has(code))
+    return make("CONNECTION_LOST", `the connection to ${where} was lost${said}; run again to go on`, true);
+  return make(
+    "PROTOCOL",
+    `${where} answered what makes no sense here${said || ` (${code || nameOf(error)})`}; run with DEBUG=1 for details`,
+    true,
+  );
 }
 
 function serverText(error: unknown, secret: Secret): string {
@@ -83,7 +108,9 @@ function serverText(error: unknown, secret: Secret): string {
   const text = [responseText, response, reason].find((part): part is string => typeof part === "string" && part !== "");
   if (text === undefined) return "";
   // The server is not trusted: no control characters on a terminal, no essay, no secret.
-  const plain = scrub(text, secret).replace(/[^\x20-\x7e\u00a0-\uffff]+/g, " ").trim();
+  const plain = scrub(text, secret)
+    .replace(/[^\x20-\x7e\u00a0-\uffff]+/g, " ")
+    .trim();
   return ` ("${plain.length > 200 ? `${plain.slice(0, 200)}…` : plain}")`;
 }
 

@@ -60,9 +60,18 @@ export class ImapSource implements Source<MailItem> {
   async *collections(signal: AbortSignal): AsyncGenerator<Collection | Unavailable> {
     const { folders, unmatched, names } = await listFolders(this.#session, this.#filter, signal);
     if (names.length > 0 && folders.length === 0)
-      throw new BackupError("NOTHING_SELECTED", `no folder is selected; the account has ${listOf(names)}. Check --folder and --exclude-folder`);
+      throw new BackupError(
+        "NOTHING_SELECTED",
+        `no folder is selected; the account has ${listOf(names)}. Check --folder and --exclude-folder`,
+      );
     for (const pattern of unmatched)
-      yield { name: pattern, error: new BackupError("NOTHING_SELECTED", `no folder matches --folder '${pattern}'; the account has ${listOf(names)}`) };
+      yield {
+        name: pattern,
+        error: new BackupError(
+          "NOTHING_SELECTED",
+          `no folder matches --folder '${pattern}'; the account has ${listOf(names)}`,
+        ),
+      };
     this.#folders.clear();
     for (const folder of folders) {
       this.#folders.set(folder.path, folder);
@@ -85,7 +94,8 @@ export class ImapSource implements Source<MailItem> {
         else byFolder.set(item.collection, [item]);
       }
     }
-    for (const [path, group] of byFolder) yield* readMessages({ session: this.#session, folder: this.#folderOf(path), signal }, group);
+    for (const [path, group] of byFolder)
+      yield* readMessages({ session: this.#session, folder: this.#folderOf(path), signal }, group);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -29,11 +29,17 @@ export interface FolderList {
  * Every folder of the account, subscribed or not, with what its STATUS says: one LIST with RETURN (STATUS)
  * (RFC 5819) where the server has it. Folders that cannot be selected are parents at most, and left out.
  */
-export async function listFolders(session: ImapSession, filter: FolderFilter, signal: AbortSignal): Promise<FolderList> {
+export async function listFolders(
+  session: ImapSession,
+  filter: FolderFilter,
+  signal: AbortSignal,
+): Promise<FolderList> {
   const client = await session.client(signal);
   let listed: readonly ListResponse[];
   try {
-    listed = await client.list({ statusQuery: { messages: true, uidNext: true, uidValidity: true, highestModseq: true } });
+    listed = await client.list({
+      statusQuery: { messages: true, uidNext: true, uidValidity: true, highestModseq: true },
+    });
   } catch (error) {
     throwIfAborted(signal);
     throw session.error(error);

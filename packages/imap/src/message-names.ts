@@ -13,7 +13,8 @@ export interface MessageName {
 
 /** Always the same word where a Maildir name has a host: a host's name would change with every container. */
 const HOST = "backup";
-const NAME = /^(n?)(\d{1,15})\.V(\d{1,20})U(\d{1,10})D([a-z2-7]{26})\.[^,:;/]+,S=(\d{1,15})(?:,[A-Z]=\d+)*[:;]2,([A-Za-z]*)$/;
+const NAME =
+  /^(n?)(\d{1,15})\.V(\d{1,20})U(\d{1,10})D([a-z2-7]{26})\.[^,:;/]+,S=(\d{1,15})(?:,[A-Z]=\d+)*[:;]2,([A-Za-z]*)$/;
 const WHOLE = "whole";
 
 /** `<epoch>.V<uidvalidity>U<uid>D<digest>.backup,S=<bytes>:2,<flags>`; see docs/format.md. */

@@ -1,4 +1,4 @@
-import { BackupError, isBackupError, throwIfAborted } from "@backup/core";
+import { BackupError, throwIfAborted } from "@backup/core";
 import type { ImapFlow, MailboxObject } from "imapflow";
 import type { Folder } from "./list-folders.js";
 import type { ImapSession } from "./session.js";
@@ -29,7 +29,7 @@ export async function openFolder(
     } catch (error) {
       throwIfAborted(signal);
       const problem = session.error(error);
-      if (client.usable || isBackupError(problem, "PROTOCOL")) throw unavailable(folder, problem);
+      if (client.usable || problem.code === "PROTOCOL") throw unavailable(folder, problem);
       session.drop();
       if (attempt >= ATTEMPTS) throw problem;
     }

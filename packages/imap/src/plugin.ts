@@ -34,7 +34,9 @@ async function readCertificates(file: string): Promise<string> {
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
-    throw new BackupError("USAGE", `--tls-ca: ${file} cannot be read (${systemCode(error) ?? "unknown error"})`, { cause: error });
+    throw new BackupError("USAGE", `--tls-ca: ${file} cannot be read (${systemCode(error) ?? "unknown error"})`, {
+      cause: error,
+    });
   }
   if (!text.includes("-----BEGIN CERTIFICATE-----"))
     throw new BackupError("USAGE", `--tls-ca: ${file} holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)`);

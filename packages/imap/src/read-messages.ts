@@ -46,7 +46,11 @@ async function* readAll(reading: Reading, items: readonly MessageItem[]): AsyncG
     const client = await open(reading, batch);
     let failed = false;
     try {
-      for await (const { uid, source } of client.fetch(uidSet(left.keys()), { uid: true, source: true }, { uid: true })) {
+      for await (const { uid, source } of client.fetch(
+        uidSet(left.keys()),
+        { uid: true, source: true },
+        { uid: true },
+      )) {
         const item = left.get(uid);
         if (!item || !Buffer.isBuffer(source)) continue;
         left.delete(uid);

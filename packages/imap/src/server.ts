@@ -17,7 +17,10 @@ export function parseServer(text: string): Server {
   const match = /^(?:(imaps?):\/\/)?(\[[0-9a-fA-F:.]+\]|[^:/@\s[\]]+)(?::(\d{1,5}))?\/?$/.exec(text);
   const [, scheme, rawHost, rawPort] = match ?? [];
   if (rawHost === undefined)
-    throw new BackupError("USAGE", `'${text}' is no server; write host, host:143, host:993, imaps://host:port or imap://host:port`);
+    throw new BackupError(
+      "USAGE",
+      `'${text}' is no server; write host, host:143, host:993, imaps://host:port or imap://host:port`,
+    );
   const host = rawHost.replace(/^\[|\]$/g, "");
   const port = rawPort === undefined ? (scheme === "imap" ? 143 : 993) : Number(rawPort);
   if (port < 1 || port > 65535) throw new BackupError("USAGE", `'${text}': there is no port ${port}`);

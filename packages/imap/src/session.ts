@@ -95,7 +95,11 @@ export class ImapSession implements AsyncDisposable {
       secure: server.security === "tls",
       ...(server.security === "starttls" ? { doSTARTTLS: true } : {}),
       auth: { user: login.user, pass: login.password.reveal() },
-      tls: { minVersion: "TLSv1.2", rejectUnauthorized: true, ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }) },
+      tls: {
+        minVersion: "TLSv1.2",
+        rejectUnauthorized: true,
+        ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
+      },
       logger: this.#logger(),
       disableAutoIdle: true,
       disableAutoEnable: true,
@@ -126,12 +130,23 @@ export class ImapSession implements AsyncDisposable {
     return client;
   }
 
-  #logger(): false | { debug(entry: unknown): void; info(entry: unknown): void; warn(entry: unknown): void; error(entry: unknown): void } {
+  #logger():
+    | false
+    | {
+        debug(entry: unknown): void;
+        info(entry: unknown): void;
+        warn(entry: unknown): void;
+        error(entry: unknown): void;
+      } {
     const { onEvent, login } = this.#options;
     if (!onEvent) return false;
     const say = (entry: unknown): void => {
       const { msg, src } = entry as { readonly msg?: unknown; readonly src?: unknown };
-      if (typeof msg === "string") onEvent({ type: "debug", message: `imap ${typeof src === "string" ? `${src} ` : ""}${scrub(msg, login.password)}` });
+      if (typeof msg === "string")
+        onEvent({
+          type: "debug",
+          message: `imap ${typeof src === "string" ? `${src} ` : ""}${scrub(msg, login.password)}`,
+        });
     };
     return { debug: say, info: say, warn: say, error: say };
   }

@@ -6,7 +6,7 @@ export interface BatchLimits {
   readonly setLength: number;
 }
 
-export const BATCH_LIMITS: BatchLimits = { bytes: 32 * 1024 * 1024, setLength: 4000 };
+const BATCH_LIMITS: BatchLimits = { bytes: 32 * 1024 * 1024, setLength: 4000 };
 
 /** Cuts messages, by UID, into batches that one `UID FETCH` asks for. Pure; keeps every message, each once. */
 export function cutBatches<T extends { readonly uid: number; readonly size: number }>(

@@ -1,4 +1,4 @@
-import { type BackupOptions, BackupError, LocalStore, backup, findSecret } from "@backup/core";
+import { BackupError, LocalStore, backup, findSecret } from "@backup/core";
 import { parseRemote } from "@backup/transport-rsync";
 import { exitOfReport } from "../exit-code.js";
 import { plugins } from "../plugins.js";

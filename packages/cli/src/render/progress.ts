@@ -13,7 +13,8 @@ export interface Progress {
 /** Messages, bytes, rate and time left. */
 export function formatProgress({ items, bytes, totalItems, totalBytes }: Progress, elapsedMs: number): string {
   const rate = elapsedMs > 0 ? (bytes * 1000) / elapsedMs : 0;
-  const left = rate > 0 ? prettyMs(Math.max(0, ((totalBytes - bytes) / rate) * 1000), { secondsDecimalDigits: 0 }) : "?";
+  const left =
+    rate > 0 ? prettyMs(Math.max(0, ((totalBytes - bytes) / rate) * 1000), { secondsDecimalDigits: 0 }) : "?";
   return (
     `${items.toLocaleString("en")} of ${formatCount(totalItems, "message")}, ` +
     `${formatBytes(bytes)} of ${formatBytes(totalBytes)}, ${formatBytes(rate)}/s, ${left} left`

@@ -4,7 +4,8 @@ import { formatBytes, formatCount } from "./text.js";
 
 /** The line that closes a run. */
 export function formatSummary(report: Report): string {
-  const { collections, unchanged, items, added, moved, renamed, removed, kept, postponed, bytes, failed, seconds } = report;
+  const { collections, unchanged, items, added, moved, renamed, removed, kept, postponed, bytes, failed, seconds } =
+    report;
   const head = report.dryRun ? "dry run, nothing was written" : report.result === "partial" ? "PARTLY done" : "done";
   const parts = [
     `${formatCount(collections, "folder")} (${unchanged} unchanged) with ${formatCount(items, "message")}`,

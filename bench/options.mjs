@@ -1,0 +1,66 @@
+/** The benchmark's command line. */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { OURS } from "./contenders.mjs";
+
+const TOP = fileURLToPath(new URL("..", import.meta.url));
+
+export const USAGE = `npm run bench -- [options]
+  --rounds N      rounds, interleaved; medians are reported (3)
+  --only A,B      of ours, mbsync, raw, offlineimap3 (all; with --big: ours)
+  --full          offlineimap3 in every round too; it takes minutes and otherwise runs once
+  --big           the other scenario: an account with one message of 200 MB
+  --messages N    messages in the account (20000, about 900 MB)
+  --scale F       F times the messages, or the big message's size: 0.02 is a quick smoke test
+  --compress      the server offers COMPRESS=DEFLATE (off in a stock Dovecot)
+  --ours CMD      our command line, with {user} {dest} {port} {secret} {ca} (BENCH_OURS)
+  --cache DIR     mailboxes, mirrors, logs and results (.bench)
+`;
+
+/**
+ * @typedef {ReturnType<typeof readOptions>} Options
+ * @param {string[]} argv
+ */
+export const readOptions = (argv) => {
+  const { values } = parseArgs({
+    args: argv,
+    options: {
+      rounds: { type: "string", default: "3" },
+      only: { type: "string" },
+      full: { type: "boolean", default: false },
+      big: { type: "boolean", default: false },
+      messages: { type: "string", default: "20000" },
+      scale: { type: "string", default: "1" },
+      compress: { type: "boolean", default: false },
+      ours: { type: "string", default: process.env.BENCH_OURS || OURS },
+      cache: { type: "string", default: join(TOP, ".bench") },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  const scale = positive("--scale", values.scale);
+  const only = values.only ?? (values.big ? "ours" : undefined);
+  return {
+    top: TOP,
+    rounds: Math.ceil(positive("--rounds", values.rounds)),
+    only: only?.split(","),
+    full: values.full,
+    big: values.big,
+    messages: Math.ceil(positive("--messages", values.messages) * scale),
+    bigBytes: Math.ceil(200e6 * scale),
+    compress: values.compress,
+    ours: values.ours,
+    cache: values.cache,
+    help: values.help,
+  };
+};
+
+/**
+ * @param {string} option
+ * @param {string} text
+ */
+const positive = (option, text) => {
+  const value = Number(text);
+  if (!(value > 0 && value < Infinity)) throw new Error(`${option} ${text}: give a number above 0`);
+  return value;
+};

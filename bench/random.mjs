@@ -1,0 +1,15 @@
+/**
+ * Mulberry32: a small seeded generator of numbers in [0, 1). The same seed gives the same numbers everywhere.
+ *
+ * @param {number} seed
+ * @returns {() => number}
+ */
+export const random = (seed) => {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+};

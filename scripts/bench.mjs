@@ -1,0 +1,63 @@
+/** `npm run bench`: checks what is installed, then runs bench/run.mjs. */
+import { accessSync, constants, existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { OURS } from "../bench/contenders.mjs";
+import { readOptions, USAGE } from "../bench/options.mjs";
+import { run } from "../bench/run.mjs";
+
+/** The Debian package of every program that must be there, and of those that are compared. */
+const NEEDED = { dovecot: "dovecot-imapd", openssl: "openssl", "/usr/bin/time": "time" };
+const RIVALS = {
+  mbsync: { program: "mbsync", package: "isync" },
+  offlineimap3: { program: "offlineimap", package: "offlineimap3" },
+};
+
+/** @param {string} program */
+const installed = (program) => {
+  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin"];
+  return folders.some((folder) => executable(program.startsWith("/") ? program : join(folder, program)));
+};
+
+/** @param {string} path */
+const executable = (path) => {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const main = async () => {
+  const options = readOptions(process.argv.slice(2));
+  if (options.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const lacking = Object.entries(NEEDED).filter(([program]) => !installed(program));
+  if (lacking.length > 0) {
+    const packages = lacking.map(([, name]) => name).join(" ");
+    console.error(`The benchmark needs more programs: apt-get install --no-remove ${packages}`);
+    return 2;
+  }
+  const wanted = (name) => options.only?.includes(name) ?? true;
+  const missing = Object.keys(RIVALS).filter((name) => wanted(name) && !installed(RIVALS[name].program));
+  for (const name of missing) {
+    console.error(`${name} is left out: to compare it, apt-get install --no-remove ${RIVALS[name].package}`);
+  }
+  if (wanted("ours") && options.ours === OURS && !existsSync(join(options.top, "packages/cli/dist/main.js"))) {
+    console.error("backup itself is not built: npm run build");
+    return 2;
+  }
+  process.env.PATH = `${process.env.PATH}${delimiter}/usr/sbin`;
+  const abort = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => abort.abort(new Error("interrupted")));
+  return (await run(options, { missing, signal: abort.signal })) ? 0 : 1;
+};
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = error.message === "interrupted" ? 130 : 2;
+}

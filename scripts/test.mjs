@@ -1,0 +1,20 @@
+// npm test [-- vitest arguments]: from a fresh clone to the line that counts the tests.
+import { ensureCyrusImapd } from "./support/cyrus-imapd.mjs";
+import { localBin } from "./support/local-bin.mjs";
+import { ensureNodeModules } from "./support/node-modules.mjs";
+import { ensureSystemPackages } from "./support/system-packages.mjs";
+
+try {
+  await ensureNodeModules();
+  await ensureSystemPackages();
+  await ensureCyrusImapd();
+} catch (error) {
+  console.error(`npm test: ${error.message}`);
+  process.exit(1);
+}
+if ((await localBin("tsc", ["-b"])) !== 0) {
+  console.error("npm test: the build failed");
+  process.exit(1);
+}
+// Its reporter prints the count as the last line.
+process.exitCode = await localBin("vitest", ["run", ...process.argv.slice(2)]);

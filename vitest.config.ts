@@ -1,0 +1,27 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+import { CountReporter } from "./test/support/count-reporter.js";
+
+function source(path: string): string {
+  return fileURLToPath(new URL(`packages/${path}/index.ts`, import.meta.url));
+}
+
+export default defineConfig({
+  resolve: {
+    // Tests run the sources: no build is needed, and coverage and stack traces point at them.
+    alias: [
+      { find: /^@backup\/core$/, replacement: source("core/src") },
+      { find: /^@backup\/core\/testing$/, replacement: source("core/src/testing") },
+      { find: /^@backup\/imap$/, replacement: source("imap/src") },
+      { find: /^@backup\/transport-rsync$/, replacement: source("transport-rsync/src") },
+    ],
+  },
+  test: {
+    include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
+    // Real servers on shared machines: slow is no failure, hanging is.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    reporters: ["default", new CountReporter()],
+    coverage: { include: ["packages/*/src/**/*.ts"] },
+  },
+});
