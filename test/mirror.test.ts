@@ -193,7 +193,7 @@ describe.each(SERVERS)("$name", ({ separator, start }) => {
 
   it("is one event a line with --json, and ends with the report", async () => {
     const events = eventsOf(await mirror("json"));
-    expect(events.at(0)).toMatchObject({ type: "start", source: "imap:alice", dryRun: false });
+    expect(events.at(0)).toMatchObject({ type: "start", source: "imap:alice@localhost", dryRun: false });
     expect(events.map(({ type }) => type)).toContain("plan");
     expect(events.at(-1)).toMatchObject({ type: "end" });
   });

@@ -1,16 +1,24 @@
 import { BackupError } from "@backup/core";
+import { EXIT } from "./exit-code.js";
 
 /** Patience with a run that was told to stop, milliseconds. */
 const PATIENCE = 2000;
 
-/** Turns SIGINT and SIGTERM into an abort; the second one, or a run that does not stop, ends the process. */
-export function abortOnSignals(): { readonly signal: AbortSignal; readonly dispose: () => void } {
+/**
+ * Turns SIGINT and SIGTERM into an abort; the second one, or a run that does not stop, ends the process. `leave` is
+ * called before that: a progress bar hides the cursor.
+ */
+export function abortOnSignals(leave: () => void): { readonly signal: AbortSignal; readonly dispose: () => void } {
   const controller = new AbortController();
+  const exit = (): never => {
+    leave();
+    process.exit(EXIT.interrupted);
+  };
   const stop = (name: NodeJS.Signals): void => {
-    if (controller.signal.aborted) process.exit(130);
+    if (controller.signal.aborted) exit();
     const message = `stopped by ${name}; what was copied is kept, and the next run goes on from there`;
     controller.abort(new BackupError("ABORTED", message, { transient: true }));
-    setTimeout(() => process.exit(130), PATIENCE).unref();
+    setTimeout(exit, PATIENCE).unref();
   };
   process.on("SIGINT", stop).on("SIGTERM", stop);
   const dispose = (): void => {

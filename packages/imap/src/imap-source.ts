@@ -38,8 +38,9 @@ export class ImapSource implements Source<MailItem> {
   readonly #folders = new Map<Path, Folder>();
 
   constructor(options: ImapSourceOptions) {
-    // The host is left out: the same account may be reached under several names, and move to another server.
-    this.id = `imap:${options.login.user}`;
+    // A mail address says whose account it is, under whatever name its server is reached; a bare logon name does not.
+    const { user } = options.login;
+    this.id = `imap:${user.includes("@") ? user : `${user}@${options.server.host}`}`;
     this.#session = new ImapSession(options);
     this.#filter = { include: options.filter?.include ?? [], exclude: options.filter?.exclude ?? [] };
   }
