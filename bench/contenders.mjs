@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 
 /** Our command line with everything but the account: `--ours` replaces it. */
 export const OURS =
-  "node packages/cli/dist/main.js imap {user} {dest} imaps://localhost:{port} --srcsecret {secret} --tls-ca {ca} -q";
+  "node packages/cli/bin/backup.js imap {user} {dest} imaps://localhost:{port} --srcsecret {secret} --tls-ca {ca} -q";
 
 /**
  * @typedef {object} Contender

@@ -15,7 +15,7 @@ export async function ensureNodeModules() {
 // Versions, not times: a checkout touches the lockfile without changing it.
 function isThere(path, entry, installed) {
   // The workspaces themselves, and binaries of other platforms, are not in the installed list.
-  if (!path.startsWith("node_modules/") || entry.optional) return true;
+  if (!path.includes("node_modules/") || entry.optional) return true;
   return installed[path] !== undefined && installed[path].version === entry.version;
 }
 

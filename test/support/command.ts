@@ -6,7 +6,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import type { BackupEvent } from "@backup/core";
 
-const MAIN = fileURLToPath(new URL("../../packages/cli/dist/main.js", import.meta.url));
+const MAIN = fileURLToPath(new URL("../../packages/cli/bin/backup.js", import.meta.url));
 
 export interface Result {
   readonly code: number | null;

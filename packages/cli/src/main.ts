@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { run } from "./cli.js";
 
 // Whatever the caller's umask: what is written here is for its owner alone.

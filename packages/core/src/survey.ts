@@ -40,6 +40,9 @@ export interface SurveyInput<I extends Item> {
   readonly onEvent: EventSink;
 }
 
+/** Longest path of a collection, bytes: with the root before and a file's name after it, Linux takes 4095. */
+const LONGEST = 3000;
+
 /** The directories of a collection at the destination, parents first. */
 export function directoriesOf(path: Path, { leaves }: Pick<Source, "leaves">): readonly Path[] {
   return [path, ...leaves.map((leaf) => `${path}/${leaf}`)];
@@ -79,7 +82,11 @@ export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise
     }
     const { path, name } = collection;
     const clash = wanted.get(path);
-    if (clash) {
+    const bytes = Buffer.byteLength(path);
+    if (bytes > LONGEST) {
+      const message = `${name.slice(0, 40)}… would need a path of ${bytes} bytes, too long for a disk, and was left out`;
+      fail(name, new BackupError("UNSAFE_PATH", message));
+    } else if (clash) {
       const message = `${name} has the same name as ${clash.name} at the destination and was left out`;
       fail(name, new BackupError("COLLECTION_UNAVAILABLE", message));
     } else if (!isUsable(path, source)) {

@@ -59,12 +59,13 @@ export class ImapSource implements Source<MailItem> {
   }
 
   async *collections(signal: AbortSignal): AsyncGenerator<Collection | Unavailable> {
-    const { folders, unmatched, names } = await listFolders(this.#session, this.#filter, signal);
+    const { folders, unmatched, names, unavailable } = await listFolders(this.#session, this.#filter, signal);
     if (names.length > 0 && folders.length === 0)
       throw new BackupError(
         "NOTHING_SELECTED",
         `no folder is selected; the account has ${listOf(names)}. Check --folder and --exclude-folder`,
       );
+    yield* unavailable;
     for (const pattern of unmatched)
       yield {
         name: pattern,
@@ -88,7 +89,7 @@ export class ImapSource implements Source<MailItem> {
     const byFolder = new Map<Path, MessageItem[]>();
     for (const item of items) {
       throwIfAborted(signal);
-      if (item.sidecar) yield { item, bytes: item.bytes };
+      if (item.sidecar) yield "error" in item ? { item, error: item.error } : { item, bytes: item.bytes };
       else {
         const group = byFolder.get(item.collection);
         if (group) group.push(item);

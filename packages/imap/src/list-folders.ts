@@ -1,4 +1,4 @@
-import { type Collection, type Path, throwIfAborted } from "@backup/core";
+import { BackupError, type Collection, type Path, type Unavailable, throwIfAborted } from "@backup/core";
 import type { ListResponse } from "imapflow";
 import picomatch from "picomatch";
 import { type FolderName, directoriesFor } from "./folder-names.js";
@@ -23,7 +23,12 @@ export interface FolderList {
   readonly unmatched: readonly string[];
   /** Names of every folder of the account, also those left out. */
   readonly names: readonly string[];
+  /** What the server listed and nobody can make a folder of. */
+  readonly unavailable: readonly Unavailable[];
 }
+
+/** Longest name that is looked at, characters: no path could be longer, and the work for a name grows with its square. */
+const LONGEST = 10_000;
 
 /**
  * Every folder of the account, subscribed or not, with what its STATUS says: one LIST with RETURN (STATUS)
@@ -35,6 +40,7 @@ export async function listFolders(
   signal: AbortSignal,
 ): Promise<FolderList> {
   const client = await session.client(signal);
+  const before = session.unreadable;
   let listed: readonly ListResponse[];
   try {
     listed = await client.list({
@@ -44,19 +50,29 @@ export async function listFolders(
     throwIfAborted(signal);
     throw session.error(error);
   }
-  const named = listed.map((entry) => ({ entry, folder: folderName(entry) }));
+  const unavailable: Unavailable[] = [];
+  // Not to be had, and not to be taken for deleted.
+  if (session.unreadable > before)
+    unavailable.push(notListed("(unreadable)", "the server's list of folders has entries that cannot be read"));
+  const unique = new Map(listed.map((entry) => [listedName(entry), entry]));
+  const named: { readonly entry: ListResponse; readonly mailbox: string; readonly folder: FolderName }[] = [];
+  for (const entry of unique.values()) {
+    const mailbox = mailboxName(entry);
+    if (mailbox.length <= LONGEST) named.push({ entry, mailbox, folder: folderName(mailbox, entry.delimiter) });
+    else unavailable.push(notListed(`${mailbox.slice(0, 40)}…`, `a folder's name has ${mailbox.length} characters`));
+  }
   // Directories are given out over all folders, so that a filter never changes where a folder is kept.
   const directories = directoriesFor(named.map(({ folder }) => folder));
   const matches = folderMatcher(filter);
   const folders: Folder[] = [];
-  for (const [index, { entry, folder }] of named.entries()) {
+  for (const [index, { entry, mailbox, folder }] of named.entries()) {
     const path = directories[index];
-    if (path === undefined || entry.flags.has("\\Noselect") || !matches(folder)) continue;
-    folders.push({ path, name: folder.join("/"), mailbox: entry.path, ...fingerprint(entry) });
+    if (path === undefined || !isSelectable(entry) || !matches(folder)) continue;
+    folders.push({ path, name: folder.join("/"), mailbox, ...fingerprint(entry) });
   }
   const names = named.map(({ folder }) => folder.join("/"));
   const unmatched = filter.include.filter((pattern) => !names.some((name) => picomatch.isMatch(name, pattern, GLOB)));
-  return { folders, unmatched, names };
+  return { folders, unmatched, names, unavailable };
 }
 
 /** Whether a folder is to be backed up. */
@@ -68,9 +84,29 @@ export function folderMatcher({ include, exclude }: FolderFilter): (folder: Fold
 
 const GLOB = { dot: true } as const;
 
+function notListed(name: string, what: string): Unavailable {
+  const message = `${what}; these folders are left out, and nothing is deleted`;
+  return { name, error: new BackupError("COLLECTION_UNAVAILABLE", message, { transient: true }) };
+}
+
+/** Tells folders apart that are two to the server: a server may list one twice, and INBOX in any case. */
+function listedName({ path, pathAsListed }: ListResponse): string {
+  return path === "INBOX" ? path : pathAsListed;
+}
+
+/** The name for EXAMINE. imapflow drops a delimiter at its beginning, and then it names another folder. */
+function mailboxName({ path, pathAsListed, delimiter }: ListResponse): string {
+  return delimiter && pathAsListed.startsWith(delimiter) ? delimiter + path : path;
+}
+
+/** Attributes are compared without case (RFC 3501, section 9). */
+function isSelectable({ flags }: ListResponse): boolean {
+  return [...flags].every((flag) => flag.toLowerCase() !== "\\noselect");
+}
+
 /** The parts of a folder's name. INBOX is INBOX however a server writes it (RFC 3501, section 5.1). */
-function folderName({ path, delimiter }: ListResponse): FolderName {
-  const parts = delimiter ? path.split(delimiter) : [path];
+function folderName(mailbox: string, delimiter: string | null | undefined): FolderName {
+  const parts = delimiter ? mailbox.split(delimiter) : [mailbox];
   return parts[0]?.toUpperCase() === "INBOX" ? ["INBOX", ...parts.slice(1)] : parts;
 }
 

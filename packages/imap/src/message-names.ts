@@ -35,6 +35,15 @@ export function messageId(uidValidity: bigint, uid: number): string {
 /** The revision of a message: it has one alone (a UID's bytes never change). */
 export const MESSAGE_REV = WHOLE;
 
+/** What a stored message's name says; undefined: it is none. */
+export function readMessageName(path: Path): MessageName | undefined {
+  const match = NAME.exec(path.slice(path.lastIndexOf("/") + 1));
+  if (!match) return undefined;
+  const [, before1970, seconds, uidValidity = "", uid, , , letters = ""] = match;
+  const epoch = before1970 ? -Number(seconds) : Number(seconds);
+  return { uidValidity: BigInt(uidValidity), uid: Number(uid), epoch, letters };
+}
+
 /** What a file in `cur` is; one that is shorter or longer than its name says is another revision, to be replaced. */
 export function identifyMessage({ path, size }: Stored): Omit<Known, "file"> | undefined {
   const name = path.slice(path.lastIndexOf("/") + 1);

@@ -25,7 +25,11 @@ export async function openFolder(
     try {
       const { mailbox } = client;
       if (!fresh && mailbox && mailbox.path === folder.mailbox) return { client, mailbox };
-      return { client, mailbox: await client.mailboxOpen(folder.mailbox, { readOnly: true }) };
+      const opened = await client.mailboxOpen(folder.mailbox, { readOnly: true });
+      // Imapflow's type does not say so, but a server may leave it out; without it no UID means anything.
+      if (!/^\d{1,20}$/.test(String(opened.uidValidity)))
+        throw new BackupError("PROTOCOL", "the server tells no UIDVALIDITY for it", { transient: true });
+      return { client, mailbox: opened };
     } catch (error) {
       throwIfAborted(signal);
       const problem = session.error(error);

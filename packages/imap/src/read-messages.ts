@@ -4,6 +4,7 @@ import type { Folder } from "./list-folders.js";
 import type { MessageItem } from "./mail-item.js";
 import { openFolder } from "./open-folder.js";
 import { type PartReader, readInParts } from "./read-in-parts.js";
+import { searchUids } from "./search-uids.js";
 import type { ImapSession } from "./session.js";
 import { cutBatches, uidSet } from "./uid-batches.js";
 
@@ -128,9 +129,8 @@ async function open({ session, folder, signal }: Reading, [first]: readonly Mess
 async function stillThere(reading: Reading, items: readonly MessageItem[]): Promise<readonly MessageItem[]> {
   const client = await open(reading, items);
   try {
-    const found = await client.search({ uid: uidSet(items.map(({ uid }) => uid)) }, { uid: true });
-    const uids = new Set(found || items.map(({ uid }) => uid));
-    return items.filter(({ uid }) => uids.has(uid));
+    const uids = await searchUids(reading.session, client, { uid: uidSet(items.map(({ uid }) => uid)) });
+    return uids ? items.filter(({ uid }) => uids.has(uid)) : items;
   } catch (error) {
     lost(reading, error, client);
     return items;

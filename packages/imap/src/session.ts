@@ -23,6 +23,21 @@ export interface SessionOptions {
   readonly onEvent?: EventSink | undefined;
 }
 
+/** What imapflow's log says. */
+interface LogEntry {
+  readonly msg?: unknown;
+  /** `s`: from the server. */
+  readonly src?: unknown;
+  readonly payloadBytes?: unknown;
+}
+
+interface Logger {
+  debug(entry: unknown): void;
+  info(entry: unknown): void;
+  warn(entry: unknown): void;
+  error(entry: unknown): void;
+}
+
 /** Largest answer that is held in memory; what is larger is fetched in parts. */
 const MAX_LITERAL = 32 * 1024 * 1024;
 
@@ -34,6 +49,7 @@ export class ImapSession implements AsyncDisposable {
   readonly #options: SessionOptions;
   #client: ImapFlow | undefined;
   #connected = false;
+  #unreadable = 0;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -57,6 +73,11 @@ export class ImapSession implements AsyncDisposable {
       throwIfAborted(signal);
       throw error;
     });
+  }
+
+  /** Answers so far that could not be read, and were skipped: what they said is missing from the results. */
+  get unreadable(): number {
+    return this.#unreadable;
   }
 
   /** Closes the connection at once; the next call makes a new one. */
@@ -130,24 +151,25 @@ export class ImapSession implements AsyncDisposable {
     return client;
   }
 
-  #logger():
-    | false
-    | {
-        debug(entry: unknown): void;
-        info(entry: unknown): void;
-        warn(entry: unknown): void;
-        error(entry: unknown): void;
-      } {
+  #logger(): Logger {
     const { onEvent, login } = this.#options;
-    if (!onEvent) return false;
     const say = (entry: unknown): void => {
-      const { msg, src } = entry as { readonly msg?: unknown; readonly src?: unknown };
+      const { msg, src } = entry as LogEntry;
       if (typeof msg === "string")
-        onEvent({
+        onEvent?.({
           type: "debug",
           message: `imap ${typeof src === "string" ? `${src} ` : ""}${scrub(msg, login.password)}`,
         });
     };
-    return { debug: say, info: say, warn: say, error: say };
+    // imapflow skips what it cannot parse, and tells nobody but its log.
+    const watch = (entry: unknown): void => {
+      const { msg, src, payloadBytes } = entry as LogEntry;
+      const skipped = src === "s" && payloadBytes !== undefined;
+      if (skipped || msg === "Failed to process untagged response") this.#unreadable++;
+      say(entry);
+    };
+    const problems = { warn: watch, error: watch };
+    // For a level without a method imapflow does not even make the entry.
+    return (onEvent ? { ...problems, debug: say, info: say } : problems) as Logger;
   }
 }

@@ -1,5 +1,5 @@
 import type { BackupEvent } from "@backup/core";
-import { type ProgressView, progressBar, progressLines } from "./progress.js";
+import { type Progress, type ProgressView, progressBar, progressLines } from "./progress.js";
 import type { Output, RenderOptions, Renderer } from "./renderer.js";
 import { formatSummary } from "./summary.js";
 import { formatBytes, formatCount, printable } from "./text.js";
@@ -14,8 +14,14 @@ const FAILURES_SHOWN = 20;
 export function plainRenderer(out: Output, err: Output, { quiet, verbose, debug }: RenderOptions): Renderer {
   let progress: ProgressView | undefined;
   let failures = 0;
+  let dryRun = false;
   const say = (line: string): void => {
     if (!quiet) out.write(`${printable(line)}\n`);
+  };
+  const show = (state: Progress): void => {
+    if (quiet) return;
+    progress ??= err.isTTY ? progressBar() : progressLines(say);
+    progress.update(state);
   };
   const warn = (line: string): void => {
     progress?.close();
@@ -25,15 +31,17 @@ export function plainRenderer(out: Output, err: Output, { quiet, verbose, debug 
     event(event) {
       switch (event.type) {
         case "start":
+          dryRun = event.dryRun;
           return say(`${event.source} → ${event.destination}${event.dryRun ? " (dry run)" : ""}`);
         case "collection":
           return verbose ? say(formatCollection(event)) : undefined;
         case "plan":
-          return say(formatPlan(event));
+          say(formatPlan(event));
+          // Shown, and the time taken, from the beginning: the first batch may be long in coming.
+          if (event.add > 0 && !dryRun) show({ items: 0, bytes: 0, totalItems: event.add, totalBytes: event.bytes });
+          return undefined;
         case "progress":
-          if (quiet) return undefined;
-          progress ??= err.isTTY ? progressBar() : progressLines(say);
-          return progress.update(event);
+          return show(event);
         case "warning":
           return warn(`warning: ${event.message}`);
         case "failed":

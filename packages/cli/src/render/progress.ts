@@ -13,12 +13,15 @@ export interface Progress {
 /** Messages, bytes, rate and time left. */
 export function formatProgress({ items, bytes, totalItems, totalBytes }: Progress, elapsedMs: number): string {
   const rate = elapsedMs > 0 ? (bytes * 1000) / elapsedMs : 0;
-  const left =
-    rate > 0 ? prettyMs(Math.max(0, ((totalBytes - bytes) / rate) * 1000), { secondsDecimalDigits: 0 }) : "?";
+  const left = rate > 0 ? formatSeconds(Math.ceil(Math.max(0, totalBytes - bytes) / rate)) : "?";
   return (
     `${items.toLocaleString("en")} of ${formatCount(totalItems, "message")}, ` +
     `${formatBytes(bytes)} of ${formatBytes(totalBytes)}, ${formatBytes(rate)}/s, ${left} left`
   );
+}
+
+function formatSeconds(seconds: number): string {
+  return seconds === 0 ? "0s" : prettyMs(seconds * 1000);
 }
 
 export interface ProgressView {

@@ -1,0 +1,84 @@
+import { BackupError } from "@backup/core";
+import type { Argv, InferredOptionTypes, Options } from "yargs";
+import { checkGivenOnce } from "./usage.js";
+
+const NONE: string[] = [];
+
+/** Options of every command. */
+export const COMMON_OPTIONS = {
+  json: { type: "boolean", default: false, describe: "Print one event a line as JSON" },
+  quiet: { alias: "q", type: "boolean", default: false, describe: "Print what is wrong only" },
+  verbose: { alias: "v", type: "boolean", default: false, describe: "Print every folder" },
+} as const satisfies Record<string, Options>;
+
+const IMAP_OPTIONS = {
+  srcsecret: {
+    type: "string",
+    requiresArg: true,
+    describe: "File with the password, an absolute path; default /backup/USER.password",
+  },
+  "tls-ca": { type: "string", requiresArg: true, describe: "File of certificates to trust besides the system's" },
+  folder: {
+    type: "string",
+    array: true,
+    requiresArg: true,
+    default: NONE,
+    describe: "Only folders that match this glob; repeatable",
+  },
+  "exclude-folder": {
+    type: "string",
+    array: true,
+    requiresArg: true,
+    default: NONE,
+    describe: "Not the folders that match this glob; repeatable",
+  },
+  "keep-deleted": { type: "boolean", default: false, describe: "Keep what was deleted on the server" },
+  "allow-deletes": { type: "boolean", default: false, describe: "Delete more than half of a folder if the server did" },
+  "dry-run": { type: "boolean", default: false, describe: "Say what would be done; write nothing" },
+  timeout: {
+    type: "number",
+    requiresArg: true,
+    default: 60,
+    describe: "Seconds of silence until the server counts as lost",
+  },
+} as const satisfies Record<string, Options>;
+
+/** For messages about `backup imap`. */
+export const IMAP_USAGE = {
+  command: "backup imap",
+  positionals: ["USER", "DEST", "SERVER"],
+  options: [...Object.keys(COMMON_OPTIONS), ...Object.keys(IMAP_OPTIONS)],
+} as const;
+
+/** Options without a value. */
+export const BOOLEAN_OPTIONS = Object.entries<Options>({ ...COMMON_OPTIONS, ...IMAP_OPTIONS })
+  .filter(([, { type }]) => type === "boolean")
+  .map(([name]) => name);
+
+const LONGEST_TIMEOUT_S = 24 * 60 * 60;
+
+/** The arguments of `backup imap`. */
+export function imapOptions(command: Argv<InferredOptionTypes<typeof COMMON_OPTIONS>>) {
+  return command
+    .positional("user", { type: "string", demandOption: true, describe: "Logon name, mostly the mail address" })
+    .positional("dest", { type: "string", demandOption: true, describe: "Directory; made if it is missing" })
+    .positional("server", {
+      type: "string",
+      demandOption: true,
+      describe: "host or host:993 for TLS, host:143 for STARTTLS, imaps://host:port, imap://host:port",
+    })
+    .options(IMAP_OPTIONS)
+    .check((args) => {
+      checkGivenOnce(args, ["srcsecret", "tls-ca", "timeout"]);
+      // What an unset variable of a script leaves; an empty destination would be the directory that one is in.
+      if (args.user === "") throw new BackupError("USAGE", "USER is empty; give the logon name");
+      if (args.dest === "") throw new BackupError("USAGE", "DEST is empty; name a directory (. is the one you are in)");
+      if (args.timeout > 0 && args.timeout <= LONGEST_TIMEOUT_S) return true;
+      throw new BackupError("USAGE", "--timeout takes a number of seconds above 0, up to 86400 (a day)");
+    })
+    .example("backup imap alice@example.org /backup/alice mail.example.org", "the whole account, by TLS")
+    .example(
+      "backup imap alice@example.org ./alice mail.example.org:143 --folder 'Archive/**'",
+      "some folders, by STARTTLS",
+    );
+}
