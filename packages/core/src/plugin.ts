@@ -10,6 +10,8 @@ export const PLUGIN_API = 1;
 /** What a plugin gets besides its options. */
 export interface PluginContext {
   readonly onEvent: EventSink;
+  /** Whether somebody wants `debug` events, which may cost time. */
+  readonly trace: boolean;
   /** Finds the source's secret in the designed order; see findSecret. */
   readonly secret: (query: { readonly partner: string; readonly extensions: readonly string[] }) => Promise<Secret>;
 }

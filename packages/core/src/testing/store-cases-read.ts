@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { NEVER, leased, namesIn, putTexts, rejectsWith, textAt, unleased } from "./store-fixture.js";
+import { MTIME } from "./store-fixture.js";
+
+export const readCases = [
+  unleased("a destination that was never written is empty, and looking at it makes nothing", async (fixture) => {
+    await using store = await fixture.open();
+    assert.deepEqual(await store.directories([], NEVER), []);
+    assert.deepEqual(await store.list("a", NEVER), []);
+    await rejectsWith("NOT_FOUND", store.read("a/x", NEVER));
+    assert.deepEqual(await store.directories([], NEVER), []);
+  }),
+  leased("a fresh destination shows no directory of the store's own", async ({ store }) => {
+    assert.deepEqual(await store.directories([], NEVER), []);
+  }),
+  leased("a missing directory lists no files", async ({ store }) => {
+    assert.deepEqual(await store.list("missing/deep", NEVER), []);
+  }),
+  leased(
+    "files are listed with path, size and time, and those of subdirectories are not",
+    async ({ store, signal }) => {
+      await store.makeDirectories(["a/b"], signal);
+      await putTexts(store, { "a/x": "12345", "a/empty": "", "a/b/y": "1" });
+      const files = (await store.list("a", signal)).toSorted((one, two) => (one.path < two.path ? -1 : 1));
+      assert.deepEqual(
+        files.map(({ path, size }) => ({ path, size })),
+        [
+          { path: "a/empty", size: 0 },
+          { path: "a/x", size: 5 },
+        ],
+      );
+      for (const { mtime } of files) assert.equal(Math.floor(mtime / 1000), MTIME / 1000);
+    },
+  ),
+  leased("reading gives the whole file, and a missing one is NOT_FOUND", async ({ store, signal }) => {
+    await store.makeDirectories(["a"], signal);
+    await putTexts(store, { "a/x": "some text" });
+    assert.equal(await textAt(store, "a/x"), "some text");
+    await rejectsWith("NOT_FOUND", store.read("a/y", signal));
+    await rejectsWith("NOT_FOUND", store.read("b/x", signal));
+  }),
+  leased("a small file is written and replaced as a whole", async ({ fixture, store, signal }) => {
+    await store.makeDirectories(["a"], signal);
+    await store.write("a/x", Buffer.from("a longer first text"), signal);
+    await store.write("a/x", Buffer.from("second"), signal);
+    await using again = await fixture.reopen(store);
+    assert.equal(await textAt(again, "a/x"), "second");
+    assert.deepEqual(await namesIn(again, "a"), ["x"]);
+  }),
+];
