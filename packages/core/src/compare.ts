@@ -7,10 +7,15 @@ export interface Delta<I extends Item = Item> {
   readonly renames: readonly Move[];
   /** To be transferred. */
   readonly added: readonly I[];
-  /** Files whose item is gone from the collection. */
+  /** Files whose item is gone from the collection, and their bytes with it. */
   readonly vanished: readonly Known[];
-  /** Files that another one makes superfluous: a second copy of an item, or an older revision. */
+  /**
+   * Files that another one makes superfluous: a second copy of an item, an older revision, or a file whose item is gone
+   * while another item of the collection has the same bytes, as after a change of all ids that was interrupted.
+   */
   readonly spare: readonly Path[];
+  /** Digests of the files that stay. */
+  readonly staying: ReadonlySet<string>;
   /** Items at the source, sidecars left out. */
   readonly items: number;
   /** Items at the destination before, sidecars left out. */
@@ -41,6 +46,7 @@ export function compare<I extends Item>(
   const renames: Move[] = [];
   const added: I[] = [];
   const spare: Path[] = [];
+  const staying = new Set<string>();
   let count = 0;
   for (const item of items) {
     if (!item.sidecar) count++;
@@ -49,18 +55,22 @@ export function compare<I extends Item>(
     const current = copies.filter((copy) => copy.identity.rev === item.rev);
     const wanted = (copy: Known): Path => (copy.content ? naming.path(item, copy.content) : copy.file.path);
     const chosen = current.find((copy) => wanted(copy) === copy.file.path) ?? current[0];
-    if (!chosen) added.push(item);
-    else if (wanted(chosen) !== chosen.file.path) {
-      const to = wanted(chosen);
-      if (taken.has(to)) {
-        added.push(item);
-        spare.push(chosen.file.path);
-      } else {
-        renames.push({ from: chosen.file.path, to });
-        taken.add(to);
-      }
+    const to = chosen && wanted(chosen);
+    if (!chosen || to === undefined) added.push(item);
+    else if (to !== chosen.file.path && taken.has(to)) {
+      added.push(item);
+      spare.push(chosen.file.path);
+    } else {
+      if (chosen.content) staying.add(chosen.content.digest);
+      if (to !== chosen.file.path) renames.push({ from: chosen.file.path, to });
+      taken.add(to);
     }
     for (const copy of copies) if (copy !== chosen) spare.push(copy.file.path);
   }
-  return { renames, added, vanished: [...byId.values()].flat(), spare, items: count, held };
+  const vanished: Known[] = [];
+  for (const known of [...byId.values()].flat()) {
+    if (known.content && staying.has(known.content.digest)) spare.push(known.file.path);
+    else vanished.push(known);
+  }
+  return { renames, added, vanished, spare, staying, items: count, held };
 }

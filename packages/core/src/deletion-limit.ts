@@ -1,3 +1,4 @@
+import type { Delta } from "./compare.js";
 import { BackupError } from "./errors.js";
 import type { Item, Known } from "./model.js";
 
@@ -31,6 +32,11 @@ export function checkDeletionLimit(losses: readonly Loss[]): void {
     `stopped: this run would delete ${first.deleted} of ${first.held} in ${first.name}${more}, more than half. ` +
       "Nothing was deleted. If that is what happened at the source, run again with --allow-deletes",
   );
+}
+
+/** Vanished files whose bytes no file that stays has: what a run that was interrupted already moved is not lost. Pure. */
+export function withoutCopy(vanished: readonly Known[], deltas: readonly Pick<Delta, "staying">[]): readonly Known[] {
+  return vanished.filter(({ content }) => !content || !deltas.some(({ staying }) => staying.has(content.digest)));
 }
 
 /**

@@ -56,11 +56,10 @@ export async function takeLease(file: LeaseFile, where: string, timing: LeaseTim
   const text = `${JSON.stringify(holder)}\n`;
   for (let attempt = 0; !(await file.create(text)); attempt++) {
     const found = await file.read();
-    if (!found) continue;
-    const other = parseHolder(found.text);
-    const free = found.ageMs > timing.expiryMs || (other !== undefined && isDeadHere(other));
-    if (!free || attempt > 3) throw heldError(where, other, found.ageMs, timing.expiryMs);
-    await file.remove(found.text);
+    const other = found && parseHolder(found.text);
+    const free = !found || found.ageMs > timing.expiryMs || (other !== undefined && isDeadHere(other));
+    if (!free || attempt > 3) throw heldError(where, other, found?.ageMs ?? 0, timing.expiryMs);
+    if (found) await file.remove(found.text);
   }
   return keep(file, text, where, timing);
 }

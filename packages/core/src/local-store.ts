@@ -108,6 +108,12 @@ export class LocalStore implements Store {
 
   async makeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void> {
     const directories = paths.map((path) => this.#at(path));
+    for (const directory of directories)
+      if (this.#stat(directory)?.isSymbolicLink())
+        throw new BackupError(
+          "DESTINATION_UNWRITABLE",
+          `${directory} is a symbolic link, and those are not followed; put the directory itself there`,
+        );
     await this.#guard(makeDurably(directories, signal));
   }
 

@@ -1,5 +1,5 @@
 import { type Checkpoint, type Seen, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
-import { type Loss, checkDeletionLimit, unlikelyMoved } from "./deletion-limit.js";
+import { type Loss, checkDeletionLimit, unlikelyMoved, withoutCopy } from "./deletion-limit.js";
 import { BackupError } from "./errors.js";
 import type { EventSink } from "./events.js";
 import type { Collection, Item, Known, Naming, Path, Unavailable } from "./model.js";
@@ -7,7 +7,7 @@ import { type Plan, plan, removals } from "./plan.js";
 import type { Report } from "./report.js";
 import type { Source } from "./source.js";
 import type { Store } from "./store.js";
-import { type Survey, compareAll, directoriesOf, stampOf, stampsOf } from "./survey.js";
+import { type Compared, type Survey, compareAll, directoriesOf, stampOf, stampsOf } from "./survey.js";
 import { type Transfer, transfer } from "./transfer.js";
 
 export interface BackupOptions<I extends Item = Item> {
@@ -51,7 +51,7 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
   const work = plan(deltas, naming);
   announce(onEvent, survey, work);
   const limit = options.allowDeletes || options.keepDeleted ? () => {} : checkDeletionLimit;
-  limit(losses(survey, unlikelyMoved(work.vanished, work.puts)));
+  limit(losses(survey, unlikelyMoved(withoutCopy(work.vanished, deltas), work.puts)));
 
   const applied = dryRun ? DRY : await apply({ ...options, onEvent, signal, naming, survey, work, limit });
   if (!dryRun) {
@@ -99,7 +99,8 @@ async function apply<I extends Item>(input: ApplyInput<I>): Promise<Applied> {
   if (survey.failed > 0 || done.failedItems.size > 0) return { transfer: done, removed: [], kept: [], partial: true };
 
   const go = removals(work, done.arrived);
-  input.limit(losses(survey, go.deleted));
+  const deltas = survey.compared.map(({ delta }) => delta);
+  input.limit(losses(survey, withoutCopy(go.deleted, deltas)));
   const removed = keepDeleted ? [] : go.deleted;
   const paths = [...removed, ...go.replaced].map(({ file }) => file.path);
   // A spare file gives way to the one that was to arrive; without an answer it may be the only one.
@@ -120,20 +121,23 @@ async function seenNow<I extends Item>(input: {
   readonly signal: AbortSignal;
 }): Promise<Readonly<Record<Path, Seen>>> {
   const { source, store, survey, work, applied, signal } = input;
-  const untouched =
-    survey.missing.length === 0 &&
-    survey.compared.every(({ collection }) => collection !== undefined) &&
-    Object.values(work).every((part) => part.length === 0);
-  const stamps = untouched ? survey.stamps : await stampsOf(source, store, signal);
+  const missing = new Set(survey.missing);
+  const isTouched = ({ path, collection, delta }: Compared<I>): boolean =>
+    collection === undefined ||
+    directoriesOf(path, source).some((directory) => missing.has(directory)) ||
+    [delta.renames, delta.added, delta.vanished, delta.spare].some((part) => part.length > 0);
+  const after = survey.compared.some(isTouched) ? await stampsOf(source, store, signal) : survey.stamps;
   const { failedItems, unanswered } = applied.transfer;
   const open = new Set([...failedItems, ...unanswered].map(({ collection }) => collection));
   const incomplete = applied.partial || unanswered.size > 0;
   const kept = new Set(applied.kept);
 
   const seen = new Map(survey.unchanged);
-  for (const { path, collection, delta } of survey.compared) {
+  for (const compared of survey.compared) {
+    const { path, collection, delta } = compared;
     const fingerprint = collection?.fingerprint;
-    const stamp = stampOf(path, source, stamps);
+    // Where nothing was written, the stamp of before: a change by another program since then shows next time.
+    const stamp = stampOf(path, source, isTouched(compared) ? after : survey.stamps);
     const postponed = incomplete && delta.vanished.length + delta.spare.length > 0;
     if (fingerprint === undefined || stamp === undefined || postponed || open.has(path)) continue;
     if (delta.vanished.some((known) => kept.has(known))) continue;
@@ -169,7 +173,8 @@ function losses<I extends Item>(survey: Survey<I>, deleted: readonly Known[]): r
     ...survey.compared.map(({ name, delta }) => ({
       name,
       held: delta.held,
-      deleted: delta.vanished.filter((known) => gone.has(known)).length,
+      // By id, as `held` is: a second file of the same item is no second loss.
+      deleted: new Set(delta.vanished.filter((known) => gone.has(known)).map(({ identity }) => identity.id)).size,
     })),
     ...Array.from(survey.unchanged, ([name, { items }]) => ({ name, held: items, deleted: 0 })),
   ];

@@ -37,7 +37,7 @@ export interface Store extends AsyncDisposable {
   /** @throws BackupError NOT_FOUND */
   read(path: Path, signal: AbortSignal): Promise<Uint8Array>;
 
-  /** Makes directories, 0700, with their parents. */
+  /** Makes directories, 0700, with their parents. A symbolic link in the place of one is DESTINATION_UNWRITABLE. */
   makeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void>;
 
   /** Renames, in this order. What is already moved is left; a missing `from` without a `to` is NOT_FOUND. */

@@ -254,3 +254,18 @@ describe("LocalStore", () => {
     await expect(readFile(join(destination, ".backup/checkpoint.json"))).rejects.toMatchObject({ code: "ENOENT" });
   });
 });
+
+describe("a symbolic link in the place of a directory", () => {
+  it("is refused instead of followed", async () => {
+    await using parent = await temporaryDirectory();
+    const store = new LocalStore(join(parent.path, "destination"));
+    await using _lease = await store.lease(NEVER);
+    await mkdir(join(parent.path, "elsewhere"));
+    await symlink("../elsewhere", join(parent.path, "destination/A"));
+    const source = new MemorySource([folder("A", ...many(1))]);
+    await expect(store.makeDirectories(["A"], NEVER)).rejects.toMatchObject({ code: "DESTINATION_UNWRITABLE" });
+    await _lease[Symbol.asyncDispose]();
+    await expect(backup({ source, store })).rejects.toThrow(/destination\/A is a symbolic link/);
+    expect(await readdir(join(parent.path, "elsewhere"))).toEqual([]);
+  });
+});

@@ -305,6 +305,7 @@ describe("compare, plan and removals", () => {
           added: [],
           vanished: [],
           spare: [],
+          staying: new Set(held.map((entry) => knownOf("A", entry).content?.digest)),
           items: held.length,
           held: held.length,
         });

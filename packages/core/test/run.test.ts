@@ -459,6 +459,38 @@ describe("the deletion limit", () => {
   });
 });
 
+describe("a run after an interrupted one", () => {
+  it("does not take what has already moved to another collection for deleted", async () => {
+    const source = new MemorySource([folder("A", ...many(200)), folder("B")]);
+    const store = new MemoryStore({ batchFiles: 20 });
+    await backup({ source, store });
+    source.data = [folder("A"), folder("B", ...many(200, "moved"))];
+    store.killAfter(300);
+    await expect(backup({ source, store })).rejects.toThrow("killed");
+    const again = store.reopen();
+    const there = textsIn(again, "B").length;
+    expect(there).toBeGreaterThan(100);
+    const report = await backup({ source, store: again });
+    expect(report).toMatchObject({ result: "done", added: 200 - there });
+    expect(textsIn(again, "A")).toEqual([]);
+    expect(textsIn(again, "B")).toHaveLength(200);
+  });
+
+  it("keeps no second copy of what had come back under another id, also with keepDeleted", async () => {
+    const source = new MemorySource([folder("A", ...many(20))]);
+    const store = new MemoryStore({ batchFiles: 5 });
+    await backup({ source, store });
+    const texts = textsIn(store, "A");
+    source.data = [folder("A", ...many(20, "new"))];
+    store.killAfter(25);
+    await expect(backup({ source, store, keepDeleted: true })).rejects.toThrow("killed");
+    const again = store.reopen();
+    expect(textsIn(again, "A").length).toBeGreaterThan(20);
+    await backup({ source, store: again, keepDeleted: true });
+    expect(textsIn(again, "A")).toEqual(texts);
+  });
+});
+
 describe("the checkpoint only saves work", () => {
   const spoiled = [
     undefined,
