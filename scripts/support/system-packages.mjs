@@ -12,7 +12,8 @@ const PACKAGES = [
   { name: "python3", program: "python3" },
   { name: "openssl", program: "openssl" },
   { name: "procps", program: "ps" },
-  { name: "dosfstools", program: "mkfs.vfat" },
+  { name: "exfat-fuse", program: "mount.exfat-fuse" },
+  { name: "exfatprogs", program: "mkfs.exfat" },
 ];
 
 // Debian starts a server when it installs it, but not in run level 1.

@@ -7,22 +7,10 @@ import { temporaryDirectory } from "../../../../test/support/temporary-directory
 const run = promisify(execFile);
 const MOUNT = "mount";
 
-/** A small file system of its own; it is unmounted at the end. */
+/** A small file system of its own, which only root may mount; it is unmounted at the end. */
 export interface Mount extends AsyncDisposable {
   readonly path: string;
   remount(options: string): void;
-}
-
-/** Whether this user may mount file systems of this kind here. */
-export async function canMount(open: () => Promise<Mount>): Promise<boolean> {
-  try {
-    await using _mount = await open();
-    return true;
-  } catch (error) {
-    // Not root, a container without the right, or a program that is not installed.
-    if (error instanceof Error && "code" in error) return false;
-    throw error;
-  }
 }
 
 /** A file system in memory; `size` as mount(8) writes it: `2m`. */
