@@ -5,7 +5,7 @@
 import { connect as connectTls } from "node:tls";
 
 /** One connection, logged in. One command at a time. */
-export class ImapClient {
+class ImapClient {
   /** Bytes of all literals so far. */
   bytes = 0;
   /** FETCH responses so far. */

@@ -35,10 +35,12 @@ describe.each(SERVERS)("$name", ({ separator, start }) => {
 
   const destination = (name: string): string => join(directory.path, name);
   const mirror = (name: string, ...more: string[]) =>
-    runBackup([
-      ...["imap", "alice", destination(name), `imaps://localhost:${server.tlsPort}`],
-      ...["--srcsecret", secret, "--tls-ca", server.caFile, "--json", ...more],
-    ]);
+    runBackup(
+      ["imap", "alice", destination(name), `imaps://localhost:${server.tlsPort}`].concat(
+        ["--srcsecret", secret, "--tls-ca", server.caFile, "--json"],
+        more,
+      ),
+    );
   const names = async (name: string): Promise<readonly string[]> => {
     const entries = await readdir(destination(name), { recursive: true, withFileTypes: true });
     const files = entries.filter((entry) => entry.isFile() && !entry.parentPath.includes(".backup"));

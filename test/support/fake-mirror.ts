@@ -13,6 +13,8 @@ export interface MirrorOptions {
   readonly allowDeletes?: boolean;
   /** Port to connect to, if not the server's own: a proxy's. */
   readonly port?: number;
+  /** Default `tls`. */
+  readonly security?: "tls" | "starttls";
 }
 
 /** What came of one run. */
@@ -35,7 +37,7 @@ export interface Mirrored {
 export async function mirrorFake(
   server: Pick<FakeImap, "tlsPort" | "ca">,
   destination: string,
-  { timeoutMs = 2000, reconnects = 2, allowDeletes = false, port }: MirrorOptions = {},
+  { timeoutMs = 2000, reconnects = 2, allowDeletes = false, port, security = "tls" }: MirrorOptions = {},
 ): Promise<Mirrored> {
   const events: BackupEvent[] = [];
   const onEvent = (event: BackupEvent): void => void events.push(event);
@@ -43,7 +45,7 @@ export async function mirrorFake(
   let error: unknown;
   try {
     await using source = new ImapSource({
-      server: { host: "localhost", port: port ?? server.tlsPort, security: "tls" },
+      server: { host: "localhost", port: port ?? server.tlsPort, security },
       login: { user: "alice", password: new Secret("secret") },
       ca: server.ca,
       timeoutMs,
@@ -61,7 +63,9 @@ export async function mirrorFake(
     error,
     code: isBackupError(error) ? error.code : undefined,
     exit: report && error === undefined ? exitOfReport(report) : exitOfError(error),
-    failed: failures.map(({ collection, item }) => (item === undefined ? collection : `${collection} ${item}`)).toSorted(),
+    failed: failures
+      .map(({ collection, item }) => (item === undefined ? collection : `${collection} ${item}`))
+      .toSorted(),
     said: failures.map(({ message }) => message),
     events,
   };

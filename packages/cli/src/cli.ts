@@ -34,7 +34,7 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
       renderer = args.json
         ? jsonRenderer(process.stdout, { debug })
         : plainRenderer(process.stdout, process.stderr, { quiet: args.quiet, verbose: args.verbose, debug });
-      status = await imapCommand(args, { renderer, signal, secrets });
+      status = await imapCommand(args, { renderer, signal, debug, secrets });
     })
     .command(
       "$0",

@@ -68,9 +68,9 @@ export function compare<I extends Item>(
     for (const copy of copies) if (copy !== chosen) spare.push(copy.file.path);
   }
   const vanished: Known[] = [];
-  for (const known of [...byId.values()].flat()) {
-    if (known.content && staying.has(known.content.digest)) spare.push(known.file.path);
-    else vanished.push(known);
+  for (const gone of [...byId.values()].flat()) {
+    if (gone.content && staying.has(gone.content.digest)) spare.push(gone.file.path);
+    else vanished.push(gone);
   }
   return { renames, added, vanished, spare, staying, items: count, held };
 }

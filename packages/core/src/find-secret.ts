@@ -53,7 +53,9 @@ async function readSecret(place: string, onEvent: EventSink | undefined): Promis
   let text: string;
   try {
     await using file = await open(place, "r");
-    const { mode, size } = await file.stat();
+    const stats = await file.stat();
+    const { mode, size } = stats;
+    if (stats.isDirectory()) throw new BackupError("SECRET_UNREADABLE", `secret ${place} is a directory; name a file`);
     if (size > LIMIT)
       throw new BackupError("SECRET_UNREADABLE", `secret ${place} is too large to be one (${size} bytes)`);
     if (mode & 0o004)

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { link, readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
+import { link, readFile, readdir, rename, stat, unlink, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { ignoring } from "./disk-error.js";
 import { systemCode } from "./errors.js";
 import type { LeaseFile } from "./lease.js";
@@ -39,6 +40,21 @@ export function localLeaseFile(path: string): LeaseFile {
       return found === text;
     },
   };
+}
+
+/**
+ * Removes the working files of runs that were killed while they took or gave back the lease. Younger ones may be of a
+ * run that does so right now.
+ */
+export async function clearLeaseLeftovers(path: string, olderThanMs: number): Promise<void> {
+  const names = await readdir(dirname(path));
+  const files = names.filter((name) => name.startsWith(`${basename(path)}.`)).map((name) => join(dirname(path), name));
+  if (files.length === 0) return;
+  const limit = (await now(`${path}.${randomUUID()}`)) - olderThanMs;
+  for (const file of files) {
+    const stats = await ignoring(["ENOENT"], stat(file));
+    if (stats && stats.mtimeMs < limit) await ignoring(["ENOENT"], unlink(file));
+  }
 }
 
 /** The time by the clock of the disk, which may be another machine's. */

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { BackupError, isBackupError, systemCode, throwIfAborted } from "./errors.js";
 import { diskError, ignoring } from "./disk-error.js";
 import { type Lease, type LeaseTiming, LEASE_TIMING, takeLease } from "./lease.js";
-import { localLeaseFile } from "./local-lease-file.js";
+import { clearLeaseLeftovers, localLeaseFile } from "./local-lease-file.js";
 import { putBatches } from "./local-put.js";
 import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "./model.js";
 import { PRIVATE, checkPath, parentOf } from "./paths.js";
@@ -44,12 +44,11 @@ export class LocalStore implements Store {
     const temporary = this.#temporary();
     try {
       await makeDurably([dirname(temporary)]);
-      const lease = await takeLease(
-        localLeaseFile(join(this.#root, PRIVATE, "lease.json")),
-        this.name,
-        this.#options.timing ?? LEASE_TIMING,
-      );
+      const file = join(this.#root, PRIVATE, "lease.json");
+      const timing = this.#options.timing ?? LEASE_TIMING;
+      const lease = await takeLease(localLeaseFile(file), this.name, timing);
       try {
+        await clearLeaseLeftovers(file, timing.expiryMs);
         await rm(temporary, { recursive: true, force: true });
         await mkdir(temporary, { mode: 0o700 });
         this.#colon = await holdsColon(temporary);
@@ -219,11 +218,25 @@ async function makeDurably(directories: readonly string[], signal?: AbortSignal)
   const parents = new Set<string>();
   for (const directory of directories) {
     if (signal) throwIfAborted(signal);
-    const first = await mkdir(directory, { recursive: true, mode: 0o700 });
+    const first = await makeWithParents(directory);
     if (first === undefined) continue;
     for (let at = directory; at.length >= first.length; at = dirname(at)) parents.add(dirname(at));
   }
   for (const parent of parents) await syncDirectory(parent);
+}
+
+/** mkdir(2) with parents; the first that was made. */
+async function makeWithParents(directory: string): Promise<string | undefined> {
+  try {
+    return await mkdir(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    // On a read-only disk Node says ENOENT of a recursive mkdir; each by itself fails with the true reason.
+    if (systemCode(error) !== "ENOENT") throw error;
+    const parent = dirname(directory);
+    const first = parent === directory ? undefined : await makeWithParents(parent);
+    await mkdir(directory, { mode: 0o700 });
+    return first ?? directory;
+  }
 }
 
 /** Whether names here may hold a colon: not on exFAT, FAT or some SMB shares. */

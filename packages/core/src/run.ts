@@ -44,6 +44,9 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
   const checkpoint = await readCheckpoint(store, signal);
   checkOwner(checkpoint, source, store);
   const colon = checkpoint?.colon ?? store.can.colon;
+  const head = { format: 1, source: source.id, colon } as const;
+  // Before anything else: a run that is interrupted must not leave files of which nobody knows whose they are.
+  if (!dryRun && !checkpoint) await writeCheckpoint(store, { ...head, collections: {} }, undefined, signal);
   const naming = source.naming({ colon });
 
   const survey = await compareAll({ source, offered, store, naming, checkpoint, signal, onEvent });
@@ -55,9 +58,8 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
 
   const applied = dryRun ? DRY : await apply({ ...options, onEvent, signal, naming, survey, work, limit });
   if (!dryRun) {
-    const next = { format: 1, source: source.id, colon } as const;
-    const collections = await seenNow({ source, store, survey, work, applied, signal });
-    await writeCheckpoint(store, { ...next, collections }, checkpoint, signal);
+    const collections = await seenNow({ source, store, survey, applied, signal });
+    await writeCheckpoint(store, { ...head, collections }, checkpoint, signal);
   }
   const report = summarize({ options, survey, work, applied, seconds: (performance.now() - started) / 1000 });
   onEvent({ type: "end", report });
@@ -116,11 +118,10 @@ async function seenNow<I extends Item>(input: {
   readonly source: Source<I>;
   readonly store: Store;
   readonly survey: Survey<I>;
-  readonly work: Plan<I>;
   readonly applied: Applied;
   readonly signal: AbortSignal;
 }): Promise<Readonly<Record<Path, Seen>>> {
-  const { source, store, survey, work, applied, signal } = input;
+  const { source, store, survey, applied, signal } = input;
   const missing = new Set(survey.missing);
   const isTouched = ({ path, collection, delta }: Compared<I>): boolean =>
     collection === undefined ||

@@ -82,7 +82,12 @@ export function imapError(error: unknown, { server, user, secret }: Place): Back
       `${where} cannot be reached (${code}); check host and port, and that the server runs`,
       true,
     );
-  if (SLOW.has(code)) return make("TIMEOUT", `${where} did not answer in time (${code}); try again later`, true);
+  if (SLOW.has(code)) {
+    // A port that is for TLS from the start waits for us, as we wait for its greeting.
+    const orTls = server.security === "starttls" && code !== "CONNECT_TIMEOUT";
+    const hint = orTls ? ", or with imaps:// if this port is for TLS from the start" : "";
+    return make("TIMEOUT", `${where} did not answer in time (${code}); try again later${hint}`, true);
+  }
   if (code === "EPROTO" || code.startsWith("ERR_SSL"))
     return make(
       "PROTOCOL",
@@ -124,10 +129,24 @@ function scrubbed(error: unknown, secret: Secret): Error {
   return copy;
 }
 
+/** Cuts the secret out of a text, also where a server sends back the line or the base64 that it came in. */
 export function scrub(text: string, secret: Secret): string {
-  const value = secret.reveal();
-  const encoded = Buffer.from(value).toString("base64");
-  return [value, encoded].reduce((rest, part) => rest.replaceAll(part, "[secret]"), text);
+  return writtenForms(secret.reveal()).reduce((rest, form) => rest.replaceAll(form, "[secret]"), text);
+}
+
+/** Longest first, so that no rest of one form is left by another. */
+function writtenForms(value: string): readonly string[] {
+  const bytes = Buffer.from(value);
+  const texts = [value, bytes.toString("latin1")];
+  // A quoted string of IMAP (RFC 3501, section 4.3), and one of JSON.
+  const quoted = texts.flatMap((text) => [text.replace(/["\\]/g, "\\$&"), JSON.stringify(text).slice(1, -1)]);
+  // Base64 within a longer text, as in SASL PLAIN, differs by what is before it: three ways, less the edges.
+  const encoded = [0, 1, 2].map((skip) => {
+    const all = Buffer.concat([Buffer.alloc(skip), bytes]).toString("base64");
+    return all.slice(Math.ceil((skip * 8) / 6), Math.floor(((skip + bytes.length) * 8) / 6));
+  });
+  const forms = [...texts, ...quoted, bytes.toString("base64"), ...encoded.filter((form) => form.length > 3)];
+  return [...new Set(forms)].toSorted((a, b) => b.length - a.length);
 }
 
 function nameOf(error: unknown): string {

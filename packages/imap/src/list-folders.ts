@@ -27,6 +27,8 @@ export interface FolderList {
   readonly unavailable: readonly Unavailable[];
 }
 
+/** Connections tried for one LIST. */
+const ATTEMPTS = 3;
 /** Longest name that is looked at, characters: no path could be longer, and the work for a name grows with its square. */
 const LONGEST = 10_000;
 
@@ -39,20 +41,10 @@ export async function listFolders(
   filter: FolderFilter,
   signal: AbortSignal,
 ): Promise<FolderList> {
-  const client = await session.client(signal);
-  const before = session.unreadable;
-  let listed: readonly ListResponse[];
-  try {
-    listed = await client.list({
-      statusQuery: { messages: true, uidNext: true, uidValidity: true, highestModseq: true },
-    });
-  } catch (error) {
-    throwIfAborted(signal);
-    throw session.error(error);
-  }
+  const { listed, unreadable } = await list(session, signal);
   const unavailable: Unavailable[] = [];
   // Not to be had, and not to be taken for deleted.
-  if (session.unreadable > before)
+  if (unreadable)
     unavailable.push(notListed("(unreadable)", "the server's list of folders has entries that cannot be read"));
   const unique = new Map(listed.map((entry) => [listedName(entry), entry]));
   const named: { readonly entry: ListResponse; readonly mailbox: string; readonly folder: FolderName }[] = [];
@@ -73,6 +65,30 @@ export async function listFolders(
   const names = named.map(({ folder }) => folder.join("/"));
   const unmatched = filter.include.filter((pattern) => !names.some((name) => picomatch.isMatch(name, pattern, GLOB)));
   return { folders, unmatched, names, unavailable };
+}
+
+interface Listed {
+  readonly listed: readonly ListResponse[];
+  /** Whether there was more that could not be read. */
+  readonly unreadable: boolean;
+}
+
+/** The server's list, on a new connection if one is lost. */
+async function list(session: ImapSession, signal: AbortSignal): Promise<Listed> {
+  for (let attempt = 1; ; attempt++) {
+    const client = await session.client(signal);
+    const before = session.unreadable;
+    try {
+      const statusQuery = { messages: true, uidNext: true, uidValidity: true, highestModseq: true };
+      const listed = await client.list({ statusQuery });
+      return { listed, unreadable: session.unreadable > before };
+    } catch (error) {
+      throwIfAborted(signal);
+      const problem = session.error(error);
+      if (client.usable || !problem.transient || attempt >= ATTEMPTS) throw problem;
+      session.drop();
+    }
+  }
 }
 
 /** Whether a folder is to be backed up. */

@@ -1,22 +1,12 @@
 import { BackupError, type Known, type Path, type View, isBackupError, throwIfAborted } from "@backup/core";
-import type { FetchMessageObject, ImapFlow } from "imapflow";
+import { type Row, fetchRows } from "./fetch-rows.js";
 import { flagLetters } from "./flags.js";
 import { KEYWORDS_FILE, KeywordTable, MORE_KEYWORDS_FILE, moreKeywordsLine } from "./keywords.js";
 import type { Folder } from "./list-folders.js";
 import type { MailItem, MessageItem, MissingItem, SidecarItem } from "./mail-item.js";
 import { MESSAGE_REV, type MessageName, messageId, readMessageName } from "./message-names.js";
 import { openFolder } from "./open-folder.js";
-import { searchUids } from "./search-uids.js";
 import type { ImapSession } from "./session.js";
-import { uidSet } from "./uid-batches.js";
-
-/** What a FETCH row says of a message; what the server left out is undefined. */
-interface Row {
-  readonly uid: number;
-  readonly flags?: Set<string> | undefined;
-  readonly internalDate?: Date | string | undefined;
-  readonly size?: number | undefined;
-}
 
 /** Times that a folder is listed when answers fail. */
 const ATTEMPTS = 3;
@@ -53,13 +43,13 @@ async function listOnce(
 ): Promise<readonly MailItem[]> {
   // Opened anew: the number of messages is held against the rows.
   const { client, mailbox } = await openFolder(session, folder, { fresh: true, signal });
-  const { uidValidity, exists } = mailbox;
-  const rows = new Map<number, Row>();
-  const answered = exists > 0 ? await fetchRows(client, "1:*", rows) : 0;
+  const { uidValidity } = mailbox;
   const stored = new Map(view.known.map((known) => [known.identity.id, readMessageName(known.file.path)]));
-  const gone = [...stored.values()].some((name) => name?.uidValidity === uidValidity && !rows.has(name.uid));
-  // What is going to count as deleted is asked for by itself.
-  if (answered < exists || (gone && exists > 0)) await addMissing({ session, folder, client, rows });
+  const expected = [...stored.values()]
+    .filter((name) => name?.uidValidity === uidValidity)
+    .map((name) => name?.uid ?? 0);
+  const rows = await fetchRows({ session, folder, client, exists: mailbox.exists, expected });
+
   const table = new KeywordTable(await readSidecar(view, folder.path, KEYWORDS_FILE));
   const items: MailItem[] = [];
   let more = "";
@@ -81,63 +71,6 @@ async function listOnce(
     if (text !== "") items.push(await sidecar(view, folder.path, file, text));
   }
   return items;
-}
-
-/** Adds the rows, and counts the messages that they are of: by sequence number, since a row may be of a UID that is not there. */
-async function fetchRows(client: ImapFlow, range: string, rows: Map<number, Row>): Promise<number> {
-  const query = { uid: true, flags: true, internalDate: true, size: true } as const;
-  const sequence = new Set<number>();
-  for await (const row of client.fetch(range, query, { uid: true })) {
-    if (!isUid(row.uid)) continue;
-    sequence.add(row.seq);
-    rows.set(row.uid, merge(rows.get(row.uid), row));
-  }
-  return sequence.size;
-}
-
-/** RFC 3501, section 9: nz-number of 32 bits. */
-function isUid(uid: unknown): uid is number {
-  return typeof uid === "number" && Number.isInteger(uid) && uid >= 1 && uid <= 0xffffffff;
-}
-
-/** A server may tell of changed flags by rows of its own, which have nothing else. */
-function merge(earlier: Row | undefined, { uid, flags, internalDate, size }: FetchMessageObject): Row {
-  return {
-    uid,
-    flags: flags ?? earlier?.flags,
-    internalDate: internalDate ?? earlier?.internalDate,
-    size: size ?? earlier?.size,
-  };
-}
-
-/**
- * A row that cannot be read never reaches us, and a message that is not listed would count as deleted. So where there
- * are fewer rows than messages the UIDs are asked for, and what was missing is fetched one by one; a message of which
- * even that tells nothing is listed by its UID alone.
- */
-async function addMissing({ session, folder, client, rows }: MissingInput): Promise<void> {
-  for (const uid of await allUids({ session, folder, client })) {
-    if (rows.has(uid) || !isUid(uid)) continue;
-    await fetchRows(client, uidSet([uid]), rows);
-    if (!rows.has(uid)) rows.set(uid, { uid });
-  }
-}
-
-interface MissingInput {
-  readonly session: ImapSession;
-  readonly folder: Folder;
-  readonly client: ImapFlow;
-  readonly rows: Map<number, Row>;
-}
-
-/** A SEARCH that names none is no answer: the folder is not empty. */
-async function allUids({ session, folder, client }: Omit<MissingInput, "rows">): Promise<ReadonlySet<number>> {
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const all = await searchUids(session, client, { all: true });
-    if (all && all.size > 0) return all;
-  }
-  const message = `folder ${folder.name} cannot be listed: the server tells of fewer messages than it has`;
-  throw new BackupError("COLLECTION_UNAVAILABLE", message, { transient: true });
 }
 
 /** What the server does not tell of a message that is stored stays as it is there. */

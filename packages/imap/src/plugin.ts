@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { BackupError, definePlugin, systemCode } from "@backup/core";
 import type { FolderFilter } from "./list-folders.js";
@@ -21,11 +22,11 @@ export interface ImapPluginOptions {
 export const imapPlugin = definePlugin<ImapPluginOptions, MailItem>({
   name: "imap",
   summary: "an IMAP account, into a Maildir tree",
-  async create({ user, server: text, tlsCa, filter, timeoutMs }, { onEvent, secret }) {
+  async create({ user, server: text, tlsCa, filter, timeoutMs }, { onEvent, trace, secret }) {
     const server = parseServer(text);
     const ca = tlsCa === undefined ? undefined : await readCertificates(tlsCa);
     const password = await secret({ partner: user, extensions: [".password"] });
-    return new ImapSource({ server, login: { user, password }, ca, filter, timeoutMs, onEvent });
+    return new ImapSource({ server, login: { user, password }, ca, filter, timeoutMs, onEvent, trace });
   },
 });
 
@@ -40,5 +41,13 @@ async function readCertificates(file: string): Promise<string> {
   }
   if (!text.includes("-----BEGIN CERTIFICATE-----"))
     throw new BackupError("USAGE", `--tls-ca: ${file} holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)`);
-  return text;
+  // What is no certificate Node leaves out without a word, and the server's is then not trusted.
+  const pems = text.match(/-----BEGIN CERTIFICATE-----[^-]*(?:-----END CERTIFICATE-----)?/g) ?? [];
+  try {
+    return pems.map((pem) => new X509Certificate(pem).toString()).join("");
+  } catch (error) {
+    throw new BackupError("USAGE", `--tls-ca: ${file} holds a certificate that is broken; get it again`, {
+      cause: error,
+    });
+  }
 }

@@ -21,6 +21,8 @@ export interface SessionOptions {
   /** Connections tried again after one was lost. Default 5, with growing pauses. */
   readonly reconnects?: number | undefined;
   readonly onEvent?: EventSink | undefined;
+  /** Tells every command and answer as a `debug` event. Costs time for each row. */
+  readonly trace?: boolean | undefined;
 }
 
 /** What imapflow's log says. */
@@ -152,7 +154,7 @@ export class ImapSession implements AsyncDisposable {
   }
 
   #logger(): Logger {
-    const { onEvent, login } = this.#options;
+    const { onEvent, login, trace } = this.#options;
     const say = (entry: unknown): void => {
       const { msg, src } = entry as LogEntry;
       if (typeof msg === "string")
@@ -170,6 +172,6 @@ export class ImapSession implements AsyncDisposable {
     };
     const problems = { warn: watch, error: watch };
     // For a level without a method imapflow does not even make the entry.
-    return (onEvent ? { ...problems, debug: say, info: say } : problems) as Logger;
+    return (trace ? { ...problems, debug: say, info: say } : problems) as Logger;
   }
 }

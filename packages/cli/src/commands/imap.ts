@@ -22,12 +22,17 @@ export interface ImapArguments {
 export interface CommandContext {
   readonly renderer: Renderer;
   readonly signal: AbortSignal;
+  /** DEBUG=1. */
+  readonly debug: boolean;
   /** Directory of secrets. */
   readonly secrets: string;
 }
 
 /** `backup imap`; resolves to the exit status. */
-export async function imapCommand(args: ImapArguments, { renderer, signal, secrets }: CommandContext): Promise<number> {
+export async function imapCommand(
+  args: ImapArguments,
+  { renderer, signal, debug, secrets }: CommandContext,
+): Promise<number> {
   if (parseRemote(args.dest))
     throw new BackupError(
       "USAGE",
@@ -45,6 +50,7 @@ export async function imapCommand(args: ImapArguments, { renderer, signal, secre
     },
     {
       onEvent,
+      trace: debug,
       secret: (query) =>
         findSecret({ ...query, parameter: args.srcsecret, option: "--srcsecret", directory: secrets, onEvent }),
     },

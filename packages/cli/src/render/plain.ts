@@ -45,9 +45,8 @@ export function plainRenderer(out: Output, err: Output, { quiet, verbose, debug 
         case "warning":
           return warn(`warning: ${event.message}`);
         case "failed":
-          if (++failures <= FAILURES_SHOWN) warn(`FAILED: ${event.message}`);
+          if (++failures <= FAILURES_SHOWN || verbose) warn(`FAILED: ${event.message}`);
           else if (failures === FAILURES_SHOWN + 1) warn("FAILED: … and more; -v or --json names all");
-          else if (verbose) warn(`FAILED: ${event.message}`);
           return undefined;
         case "debug":
           return debug ? warn(`debug: ${event.message}`) : undefined;

@@ -1,0 +1,92 @@
+import { BackupError } from "@backup/core";
+import type { FetchMessageObject, ImapFlow } from "imapflow";
+import type { Folder } from "./list-folders.js";
+import { searchUids } from "./search-uids.js";
+import type { ImapSession } from "./session.js";
+import { cutBatches, uidSet } from "./uid-batches.js";
+
+/** What a FETCH row says of a message; what the server left out is undefined. */
+export interface Row {
+  readonly uid: number;
+  readonly flags?: Set<string> | undefined;
+  readonly internalDate?: Date | string | undefined;
+  readonly size?: number | undefined;
+}
+
+/** Times that a SEARCH is sent whose answer cannot be. */
+const ATTEMPTS = 3;
+
+export interface FetchRowsInput {
+  readonly session: ImapSession;
+  readonly folder: Folder;
+  /** With the folder open. */
+  readonly client: ImapFlow;
+  /** Messages that the folder has, as EXAMINE said; undefined: it did not, or not so that it could be read. */
+  readonly exists: number | undefined;
+  /** UIDs that are stored. */
+  readonly expected: readonly number[];
+}
+
+/**
+ * A row for every message of the folder, by UID.
+ *
+ * A row that cannot be read never reaches us, and a message that is not listed would count as deleted. So where there
+ * are fewer rows than messages, or one that is stored has none, the UIDs are asked for, and what was missing is fetched
+ * again, in the end one by one; a message of which even that tells nothing is listed by its UID alone.
+ * @throws BackupError COLLECTION_UNAVAILABLE
+ */
+export async function fetchRows(input: FetchRowsInput): Promise<ReadonlyMap<number, Row>> {
+  const { client, exists, expected } = input;
+  const rows = new Map<number, Row>();
+  if (exists === 0) return rows;
+  const answered = await addRows(client, "1:*", rows);
+  if (exists !== undefined && answered >= exists && expected.every((uid) => rows.has(uid))) return rows;
+  const missing = [...(await allUids(input))].filter((uid) => isUid(uid) && !rows.has(uid));
+  for (const batch of cutBatches(missing.map((uid) => ({ uid, size: 0 }))))
+    await addRows(client, uidSet(batch.map(({ uid }) => uid)), rows);
+  for (const uid of missing) {
+    if (!rows.has(uid)) await addRows(client, uidSet([uid]), rows);
+    if (!rows.has(uid)) rows.set(uid, { uid });
+  }
+  return rows;
+}
+
+/**
+ * Adds what rows tell, and counts the messages that they are of: by sequence number, since a row may be of a UID that
+ * is not there.
+ */
+async function addRows(client: ImapFlow, range: string, rows: Map<number, Row>): Promise<number> {
+  const query = { uid: true, flags: true, internalDate: true, size: true } as const;
+  const sequence = new Set<number>();
+  for await (const row of client.fetch(range, query, { uid: true })) {
+    if (!isUid(row.uid)) continue;
+    sequence.add(row.seq);
+    rows.set(row.uid, merge(rows.get(row.uid), row));
+  }
+  return sequence.size;
+}
+
+/** RFC 3501, section 9: nz-number of 32 bits. */
+function isUid(uid: unknown): uid is number {
+  return typeof uid === "number" && Number.isInteger(uid) && uid >= 1 && uid <= 0xffffffff;
+}
+
+/** A server may tell of changed flags by rows of its own, which have nothing else. */
+function merge(earlier: Row | undefined, { uid, flags, internalDate, size }: FetchMessageObject): Row {
+  return {
+    uid,
+    flags: flags ?? earlier?.flags,
+    internalDate: internalDate ?? earlier?.internalDate,
+    size: size ?? earlier?.size,
+  };
+}
+
+/** A SEARCH that names none is no answer: the folder is not empty. */
+async function allUids({ session, folder, client }: FetchRowsInput): Promise<ReadonlySet<number>> {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const all = await searchUids(session, client, { all: true });
+    if (all && all.size > 0) return all;
+  }
+  const message = `folder ${folder.name} cannot be listed: the server tells of fewer messages than it has`;
+  throw new BackupError("COLLECTION_UNAVAILABLE", message, { transient: true });
+}
