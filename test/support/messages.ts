@@ -33,7 +33,7 @@ export function makeMessages(options: MessagesOptions): readonly Draft[] {
 }
 
 /** Message number `index` of a seed, alone. All differ. */
-export function makeMessage(index: number, options: Omit<MessagesOptions, "count"> = {}): Draft {
+function makeMessage(index: number, options: Omit<MessagesOptions, "count"> = {}): Draft {
   const { seed = 1, minBytes = 500, maxBytes = 200_000 } = options;
   const random = seededRandom(seed * 1_000_003 + index * 7919);
   const size = Math.round(minBytes * (maxBytes / minBytes) ** (random.next() ** 1.5));

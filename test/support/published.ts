@@ -22,7 +22,7 @@ export type Seen = Map<string, Published>;
  */
 export async function readPublished(root: string, seen: Seen = new Map()): Promise<readonly Published[]> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(() => []);
-  const files = entries.filter((entry) => entry.isFile() && /\/cur$/.test(entry.parentPath));
+  const files = entries.filter((entry) => entry.isFile() && entry.parentPath.endsWith("/cur"));
   return Promise.all(
     files.map(async ({ parentPath, name }) => {
       const [, negative, epoch, uid, digest, size] = NAME.exec(name) ?? [];
