@@ -15,7 +15,7 @@ import { expectedTree, readTree } from "./support/tree.js";
 
 const EXAMPLE = fileURLToPath(new URL("../examples/backup.mjs", import.meta.url));
 const CRONTAB = fileURLToPath(new URL("../examples/crontab", import.meta.url));
-const MAIN = fileURLToPath(new URL("../packages/cli/dist/main.js", import.meta.url));
+const MAIN = fileURLToPath(new URL("../packages/cli/bin/backup.js", import.meta.url));
 
 let server: MailServer;
 let directory: TemporaryDirectory;

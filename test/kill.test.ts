@@ -1,0 +1,344 @@
+import { readdir, rm, stat, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { loginOf, readServer } from "./support/account.js";
+import { type Appender, openAppender } from "./support/appender.js";
+import { type Result, eventsOf, runBackup, startBackup, writeSecret } from "./support/command.js";
+import { startDovecot } from "./support/dovecot.js";
+import { type Folder, lazyBytes, makeFolder, makeMessage, startFakeImap } from "./support/fake-imap.js";
+import { modelTree } from "./support/fake-mirror.js";
+import type { MailServer } from "./support/mail-server.js";
+import { makeMessages } from "./support/messages.js";
+import type { Account } from "./support/oracle.js";
+import { type Published, type Seen, readPublished } from "./support/published.js";
+import { type Random, seededRandom } from "./support/random.js";
+import { type TemporaryDirectory, temporaryDirectory } from "./support/temporary-directory.js";
+import { type TreeFolder, expectedTree, readTree } from "./support/tree.js";
+
+const KILLS = 200;
+const SMALL = { minBytes: 400, maxBytes: 4000 };
+
+describe("SIGKILL at any moment", () => {
+  let server: MailServer;
+  let directory: TemporaryDirectory;
+  let secret: string;
+  beforeAll(async () => {
+    server = await startDovecot();
+    directory = await temporaryDirectory();
+    secret = await writeSecret(directory.path, "alice.password", "secret");
+  });
+  afterAll(async () => {
+    await server?.stop();
+    await directory?.[Symbol.asyncDispose]();
+  });
+
+  const argumentsFor = (destination: string): readonly string[] => [
+    "imap",
+    "alice",
+    destination,
+    `imaps://localhost:${server.tlsPort}`,
+    "--json",
+    "--srcsecret",
+    secret,
+    "--tls-ca",
+    server.caFile,
+  ];
+  const timed = async (destination: string): Promise<number> => {
+    const began = performance.now();
+    expect(await runBackup(argumentsFor(destination))).toMatchObject({ code: 0, stderr: "" });
+    return performance.now() - began;
+  };
+
+  test(`${KILLS} times: nothing half, nothing lost, and the next run has it all`, async () => {
+    const random = seededRandom(20_261);
+    await using appender = await openAppender(loginOf(server));
+    const mailbox = new Mailbox(appender, random);
+    await mailbox.fill();
+    let account = await readServer(server);
+    expect(account.folders.reduce((sum, { messages }) => sum + messages.length, 0)).toBeGreaterThanOrEqual(600);
+
+    // Several at a time, each with its destination: a run waits for the server and the disk half of its time.
+    const lanes = ["one", "two", "three"].map((name) => join(directory.path, name));
+    const together = async <T>(task: (destination: string, lane: number) => Promise<T>): Promise<T[]> =>
+      await Promise.all(lanes.map(task));
+    const lengths = { fresh: Math.max(...(await together(timed))), again: Math.max(...(await together(timed))) };
+    const seen: Seen[] = lanes.map(() => new Map());
+    const contents: (readonly Published[])[] = lanes.map(() => []);
+
+    const phases = new Map<string, number>();
+    let kills = 0;
+    for (let round = 0; kills < KILLS; round++) {
+      expect(round, `only ${kills} kills hit`).toBeLessThan(2 * KILLS);
+      if (round % 4 === 3) {
+        await mailbox.change();
+        account = await readServer(server);
+      }
+      await together(async (destination, lane) => {
+        const anew = (round + 3 * lane) % 9 === 0;
+        if (anew) await rm(destination, { recursive: true, force: true });
+        const before = anew ? [] : (contents[lane] ?? []);
+        const { child, result } = startBackup(argumentsFor(destination));
+        // Rather late than early: the first half of a second is Node's.
+        const kind = anew ? "fresh" : "again";
+        await setTimeout(150 + Math.sqrt(random.next()) * (lengths[kind] - 150));
+        child.kill("SIGKILL");
+        const ended = await result;
+        if (ended.signal === "SIGKILL") {
+          kills++;
+          // How long a run takes depends on what else the machine does: a tenth of them may end before.
+          lengths[kind] *= 1.01;
+          const phase = phaseOf(ended);
+          phases.set(phase, (phases.get(phase) ?? 0) + 1);
+        } else {
+          expect(ended, `round ${round}`).toMatchObject({ code: 0, stderr: "" });
+          lengths[kind] *= 0.9;
+        }
+        const after = await readPublished(destination, seen[lane]);
+        contents[lane] = after;
+        expect(lost({ before, after, account }), `round ${round}`).toEqual([]);
+      });
+      if (round % 10 !== 9) continue;
+      await together(async (destination, lane) => {
+        expect(await runBackup(argumentsFor(destination)), `round ${round}`).toMatchObject({ code: 0, stderr: "" });
+        expect(await treeOf(destination, account), `round ${round}`).toEqual(expectedTree(account));
+        const names = await readdir(join(destination, ".backup"));
+        // What is killed while it takes or gives back the lease leaves a working file, which goes when it is old.
+        expect(names.filter((name) => !/^lease\.json\..{36}$/.test(name)).toSorted()).toEqual([
+          "checkpoint.json",
+          "tmp",
+        ]);
+        expect(await readdir(join(destination, ".backup/tmp"))).toEqual([]);
+        contents[lane] = await readPublished(destination, seen[lane]);
+      });
+    }
+    expect(kills).toBeGreaterThanOrEqual(KILLS);
+    // Spread over the whole run.
+    for (const phase of ["nothing", "start", "collection", "plan"])
+      expect(phases.get(phase) ?? 0, phase).toBeGreaterThan(0);
+    await together(async (destination) => {
+      const ours = join(destination, ".backup");
+      for (const name of await readdir(ours)) await utimes(join(ours, name), 0, 0);
+      expect(await runBackup(argumentsFor(destination))).toMatchObject({ code: 0 });
+      expect(await treeOf(destination, account)).toEqual(expectedTree(account));
+      expect((await readdir(ours)).toSorted()).toEqual(["checkpoint.json", "tmp"]);
+    });
+  }, 300_000);
+});
+
+/**
+ * The backup, without empty directories of folders that the account has no more: those that a killed run made and that
+ * went at the server before a run was completed are nobody's, and are left alone.
+ */
+async function treeOf(destination: string, { folders }: Account): Promise<readonly TreeFolder[]> {
+  const names = new Set(folders.map(({ name }) => name));
+  const tree = await readTree(destination);
+  return tree.filter(({ directory, messages }) => messages.length > 0 || names.has(directory));
+}
+
+/** The last that it said. */
+function phaseOf({ stdout }: Result): string {
+  const whole = stdout.slice(0, stdout.lastIndexOf("\n") + 1);
+  return eventsOf({ stdout: whole, stderr: "", code: null, signal: null }).at(-1)?.type ?? "nothing";
+}
+
+/** Messages that were there, that the server still has, and that are not there any more. */
+function lost(input: {
+  readonly before: readonly Published[];
+  readonly after: readonly Published[];
+  readonly account: Account;
+}): readonly Published[] {
+  const wanted = new Set(input.account.folders.flatMap(({ messages }) => messages.map(({ sha256 }) => sha256)));
+  const places = new Set(
+    input.account.folders.flatMap(({ name, messages }) =>
+      messages.map(({ uid, sha256 }) => `${name} ${uid} ${sha256}`),
+    ),
+  );
+  const bytes = new Set(input.after.map(({ sha256 }) => sha256));
+  const there = new Set(input.after.map(({ directory, uid, sha256 }) => `${directory} ${uid} ${sha256}`));
+  return input.before.filter(({ directory, uid, sha256 }) => {
+    const place = `${directory} ${uid} ${sha256}`;
+    return places.has(place) ? !there.has(place) : wanted.has(sha256) && !bytes.has(sha256);
+  });
+}
+
+/** A mailbox of about 600 messages that never stands still. */
+class Mailbox {
+  readonly #appender: Appender;
+  readonly #random: Random;
+  readonly #uids = new Map<string, number[]>();
+  #seed = 1;
+  #folders = 0;
+
+  constructor(appender: Appender, random: Random) {
+    this.#appender = appender;
+    this.#random = random;
+  }
+
+  async fill(): Promise<void> {
+    for (const [name, count] of [
+      ["INBOX", 300],
+      ["Archive/2023", 130],
+      ["Archive/2024", 120],
+      ["Lists", 50],
+      ["Empty", 0],
+    ] as const) {
+      if (name !== "INBOX") await this.#appender.createFolder(name);
+      this.#uids.set(name, []);
+      await this.#append(name, count);
+    }
+  }
+
+  /** New mail and flags each time, and now and then messages or folders that go or move. */
+  async change(): Promise<void> {
+    const { below } = this.#random;
+    await this.#append("INBOX", 3 + below(8));
+    await this.#append(this.#any(), 1 + below(4));
+    const flagged = this.#any();
+    await this.#appender.setFlags(flagged, this.#some(flagged, 8), below(2) ? ["\\Seen", "Urgent"] : ["\\Flagged"]);
+    const shrinking = this.#any();
+    const gone = this.#some(shrinking, 6);
+    await this.#appender.expunge(shrinking, gone);
+    this.#uids.set(
+      shrinking,
+      (this.#uids.get(shrinking) ?? []).filter((uid) => !gone.includes(uid)),
+    );
+    const folders = [...this.#uids.keys()].filter((name) => name !== "INBOX" && name !== "Empty");
+    switch (below(4)) {
+      case 0: {
+        const name = `Folder ${this.#folders++}`;
+        await this.#appender.createFolder(name);
+        this.#uids.set(name, []);
+        await this.#append(name, 5 + below(20));
+        break;
+      }
+      case 1: {
+        // Of more than a hundred messages, too: a run that was killed between copying and removing must go on.
+        const from = this.#random.pick(folders);
+        const to = `Renamed ${this.#folders++}`;
+        await this.#appender.renameFolder(from, to);
+        this.#uids.set(to, this.#uids.get(from) ?? []);
+        this.#uids.delete(from);
+        break;
+      }
+      case 2: {
+        const small = folders.find((name) => (this.#uids.get(name)?.length ?? 0) < 60 && name.startsWith("Folder"));
+        if (small === undefined) break;
+        await this.#appender.deleteFolder(small);
+        this.#uids.delete(small);
+        break;
+      }
+      default:
+    }
+  }
+
+  async #append(folder: string, count: number): Promise<void> {
+    const uids = await this.#appender.append(folder, makeMessages({ ...SMALL, count, seed: this.#seed++ }));
+    this.#uids.get(folder)?.push(...uids);
+  }
+
+  /** A folder that has messages. */
+  #any(): string {
+    return this.#random.pick([...this.#uids].filter(([, uids]) => uids.length > 10).map(([name]) => name));
+  }
+
+  #some(folder: string, limit: number): number[] {
+    const uids = this.#uids.get(folder) ?? [];
+    return Array.from({ length: 1 + this.#random.below(limit) }, () => this.#random.pick(uids));
+  }
+}
+
+describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
+  const BIG: readonly (readonly [name: string, folders: () => Map<string, Folder>])[] = [
+    ["one large message", () => new Map([["INBOX", makeFolder([makeMessage(1, { bytes: lazyBytes(200_000_000) })])]])],
+    [
+      "many messages",
+      () =>
+        new Map([
+          [
+            "INBOX",
+            makeFolder(
+              Array.from({ length: 60 }, (_, index) => makeMessage(index + 1, { bytes: lazyBytes(2_000_000 + index) })),
+            ),
+          ],
+        ]),
+    ],
+  ];
+
+  test.each(BIG)(
+    "in the transfer of %s ends the run at once, and the next one completes",
+    async (_name, folders) => {
+      await using directory = await temporaryDirectory();
+      await using server = await startFakeImap({ folders: folders() });
+      const run = await start(directory, server);
+      await expect
+        .poll(async () => await bytesIn(run.temporary), { interval: 5, timeout: 20_000 })
+        .toBeGreaterThan(4_000_000);
+      await interrupted(run, signal);
+      expect(await readPublished(run.destination)).toBeInstanceOf(Array);
+      expect(await runBackup(run.args)).toMatchObject({ code: 0, stderr: "" });
+      expect(await readTree(run.destination)).toEqual(modelTree(server.folders));
+    },
+    60_000,
+  );
+
+  test.each(["GREETING", "LIST", "UID FETCH"])("while the server is silent at %s", async (command) => {
+    await using directory = await temporaryDirectory();
+    await using server = await startFakeImap({ folders: new Map([["INBOX", makeFolder(5)]]) });
+    let silent = false;
+    server.fault = (context) => {
+      if (context.command !== command) return undefined;
+      silent = true;
+      return { type: "stall" };
+    };
+    const run = await start(directory, server);
+    await expect.poll(() => silent, { interval: 5, timeout: 10_000 }).toBe(true);
+    await setTimeout(50);
+    await interrupted(run, signal);
+    server.fault = undefined;
+    expect(await runBackup(run.args)).toMatchObject({ code: 0 });
+    expect(await readTree(run.destination)).toEqual(modelTree(server.folders));
+  });
+});
+
+async function start(
+  directory: TemporaryDirectory,
+  { tlsPort, caFile }: { readonly tlsPort: number; readonly caFile: string },
+) {
+  const secret = await writeSecret(directory.path, "alice.password", "secret");
+  const destination = join(directory.path, "dest");
+  const args = [
+    "imap",
+    "alice",
+    destination,
+    `imaps://localhost:${tlsPort}`,
+    "--srcsecret",
+    secret,
+    "--tls-ca",
+    caFile,
+  ];
+  return { args, destination, temporary: join(destination, ".backup/tmp"), ...startBackup(args) };
+}
+
+/** Sends the signal; the process says so in one line and leaves nothing half behind, within two seconds. */
+async function interrupted(run: Awaited<ReturnType<typeof start>>, signal: NodeJS.Signals): Promise<void> {
+  expect(run.child.exitCode).toBeNull();
+  const sent = performance.now();
+  run.child.kill(signal);
+  const { code, stderr } = await run.result;
+  expect(performance.now() - sent).toBeLessThan(2000);
+  expect({ code, stderr }).toEqual({
+    code: 130,
+    stderr: expect.stringMatching(new RegExp(`^backup: stopped by ${signal};[^\n]*\n$`)),
+  });
+  const left = await readdir(run.destination.concat("/.backup"), { recursive: true }).catch(() => []);
+  expect(left.filter((name) => name !== "tmp" && name !== "checkpoint.json")).toEqual([]);
+}
+
+async function bytesIn(directory: string): Promise<number> {
+  const names = await readdir(directory).catch(() => []);
+  const sizes = await Promise.all(
+    names.map(async (name) => (await stat(join(directory, name)).catch(() => ({ size: 0 }))).size),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
