@@ -70,7 +70,7 @@ describe("SIGKILL at any moment", () => {
     let kills = 0;
     for (let round = 0; kills < KILLS; round++) {
       expect(round, `only ${kills} kills hit`).toBeLessThan(2 * KILLS);
-      if (round % 4 === 3) {
+      if (round % 6 === 5) {
         await mailbox.change();
         account = await readServer(server);
       }
@@ -81,7 +81,7 @@ describe("SIGKILL at any moment", () => {
         const { child, result } = startBackup(argumentsFor(destination));
         // Rather late than early: the first half of a second is Node's.
         const kind = anew ? "fresh" : "again";
-        await setTimeout(150 + Math.sqrt(random.next()) * (lengths[kind] - 150));
+        await setTimeout(150 + random.next() ** 0.7 * (lengths[kind] - 150));
         child.kill("SIGKILL");
         const ended = await result;
         if (ended.signal === "SIGKILL") {
