@@ -10,7 +10,7 @@ import { plugins } from "./plugins.js";
 import { jsonRenderer } from "./render/json.js";
 import { plainRenderer } from "./render/plain.js";
 import type { Renderer } from "./render/renderer.js";
-import { printable } from "./render/text.js";
+import { jsonLine, printable } from "./render/text.js";
 import { usageError } from "./usage.js";
 
 /** Runs the command line; resolves to the exit status. Prints, and never throws. */
@@ -68,7 +68,7 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
   } catch (error) {
     renderer?.close();
     status = exitOfError(error);
-    if (argv.includes("--json")) process.stdout.write(`${JSON.stringify(errorEvent(error))}\n`);
+    if (argv.includes("--json")) process.stdout.write(jsonLine(errorEvent(error)));
     process.stderr.write(`backup: ${printable(messageOf(error))}\n`);
     if (debug) process.stderr.write(`${inspect(error).split("\n").map(printable).join("\n")}\n`);
     else if (!isBackupError(error)) process.stderr.write("backup: this is a bug in backup; DEBUG=1 shows where\n");

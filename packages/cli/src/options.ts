@@ -72,7 +72,8 @@ export function imapOptions(command: Argv<InferredOptionTypes<typeof COMMON_OPTI
       checkGivenOnce(args, ["srcsecret", "tls-ca", "timeout"]);
       // What an unset variable of a script leaves; an empty destination would be the directory that one is in.
       const [, extra] = args._;
-      if (extra !== undefined) throw new BackupError("USAGE", `'${extra}' is one argument too many; see backup imap --help`);
+      if (extra !== undefined)
+        throw new BackupError("USAGE", `'${extra}' is one argument too many; see backup imap --help`);
       if (args.user === "") throw new BackupError("USAGE", "USER is empty; give the logon name");
       if (args.dest === "") throw new BackupError("USAGE", "DEST is empty; name a directory (. is the one you are in)");
       if (args.timeout > 0 && args.timeout <= LONGEST_TIMEOUT_S) return true;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { formatBytes, formatCount, printable } from "../src/render/text.js";
+import { formatBytes, formatCount, jsonLine, printable } from "../src/render/text.js";
 
 describe("printable", () => {
   it.each([
@@ -53,5 +53,15 @@ describe("numbers", () => {
     expect(formatCount(1, "message")).toBe("1 message");
     expect(formatCount(20391, "message")).toBe("20,391 messages");
     expect(formatCount(2, "reply", "replies")).toBe("2 replies");
+  });
+});
+
+describe("jsonLine", () => {
+  it("is one line of JSON that a terminal may show, and reads back as it was", () => {
+    const value = { name: "a\u001b[31m\u009b1m\u007f\u202eb\n", count: 1 };
+    const line = jsonLine(value);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: none may be left
+    expect(line.trimEnd()).not.toMatch(/[\x00-\x1f\x7f-\x9f\u202e]/);
+    expect(JSON.parse(line)).toEqual(value);
   });
 });

@@ -18,13 +18,16 @@ export interface Checkpoint {
 }
 
 export interface Seen {
-  /** `Collection.fingerprint` before it was listed. */
+  /** `Collection.fingerprint` before it was listed; empty: it has to be compared again. */
   readonly fingerprint: string;
   /** Stamps of the collection's directories after the run, in their order, joined by a space. */
   readonly stamp: string;
   /** Items, sidecars left out. */
   readonly items: number;
 }
+
+/** A collection whose directories are ours and that the next run has to compare. */
+export const OPEN: Seen = { fingerprint: "", stamp: "", items: 0 };
 
 const FORMAT = 1;
 const FILE = `${PRIVATE}/checkpoint.json`;

@@ -10,11 +10,11 @@ export interface Delta<I extends Item = Item> {
   /** Files whose item is gone from the collection, and their bytes with it. */
   readonly vanished: readonly Known[];
   /**
-   * Files that another one makes superfluous: a second copy of an item, an older revision, or a file whose item is gone
-   * while another item of the collection has the same bytes, as after a change of all ids that was interrupted.
+   * Files that another one makes superfluous: a second copy of an item, an older revision, or, where `disturbed`, a file
+   * whose item is gone while another item of the collection has the same bytes.
    */
   readonly spare: readonly Path[];
-  /** Digests of the files that stay. */
+  /** Digests of the files that stay; empty unless `disturbed`. */
   readonly staying: ReadonlySet<string>;
   /** Items at the source, sidecars left out. */
   readonly items: number;
@@ -26,11 +26,15 @@ export interface Delta<I extends Item = Item> {
  * Compares one collection's listings. Pure.
  *
  * A file is never renamed onto a path that is taken: then the item is transferred, and the old file is spare.
+ *
+ * @param disturbed the destination is not as the last complete run left it: one that was interrupted may have brought
+ * bytes here under a new id, and not yet removed what they replace.
  */
 export function compare<I extends Item>(
   items: readonly I[],
   known: readonly Known[],
   naming: Pick<Naming<I>, "path">,
+  { disturbed }: { readonly disturbed: boolean },
 ): Delta<I> {
   const taken = new Set<Path>();
   const byId = new Map<string, Known[]>();
@@ -61,7 +65,7 @@ export function compare<I extends Item>(
       added.push(item);
       spare.push(chosen.file.path);
     } else {
-      if (chosen.content) staying.add(chosen.content.digest);
+      if (disturbed && chosen.content) staying.add(chosen.content.digest);
       if (to !== chosen.file.path) renames.push({ from: chosen.file.path, to });
       taken.add(to);
     }

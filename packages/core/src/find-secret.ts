@@ -64,7 +64,10 @@ async function readSecret(place: string, onEvent: EventSink | undefined): Promis
         code: "SECRET_EXPOSED",
         message: `secret ${place} can be read by every user of this machine; chmod 600 ${place}`,
       });
-    text = await file.readFile("utf8");
+    // Not all of it: a device or a pipe may have no end.
+    text = "";
+    for await (const piece of file.createReadStream({ encoding: "utf8", end: LIMIT, autoClose: false }))
+      text += String(piece);
   } catch (error) {
     if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return undefined;
     if (error instanceof BackupError) throw error;

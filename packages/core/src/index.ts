@@ -25,13 +25,10 @@ export type {
 } from "./model.js";
 export type { Source, View } from "./source.js";
 export type { Move, Store } from "./store.js";
-export { type Delta, compare } from "./compare.js";
-export { type Arrived, type Pair, type Plan, type Removals, plan, removals } from "./plan.js";
-export { type Loss, checkDeletionLimit, unlikelyMoved } from "./deletion-limit.js";
 export { LocalStore, type LocalStoreOptions } from "./local-store.js";
 export { type Lease, type LeaseFile, type LeaseTiming, takeLease } from "./lease.js";
 export { ContentHash, contentOf } from "./digest.js";
-export { checkPath, parentOf } from "./paths.js";
+export { checkPath, isSafe, parentOf } from "./paths.js";
 export { Secret } from "./secret.js";
 export { type SecretQuery, findSecret } from "./find-secret.js";
 export {

@@ -1,5 +1,5 @@
-import { type Stats, constants, lstatSync } from "node:fs";
-import { mkdir, open, readFile, readdir, rename, rm, rmdir, stat, unlink } from "node:fs/promises";
+import { type Stats, lstatSync } from "node:fs";
+import { mkdir, open, readFile, readdir, rename, rm, rmdir, stat, unlink, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { BackupError, isBackupError, systemCode, throwIfAborted } from "./errors.js";
 import { diskError, ignoring } from "./disk-error.js";
@@ -69,16 +69,23 @@ export class LocalStore implements Store {
       throwIfAborted(signal);
       const directory = at === "" ? this.#root : this.#at(at);
       const entries = await ignoring(["ENOENT"], readdir(directory, { withFileTypes: true }));
-      const names = (entries ?? []).filter((entry) => entry.isDirectory() && !entry.name.startsWith("."));
+      if (!entries) return;
+      if (at !== "") {
+        // Another backup's destination, made in this one: none of our business.
+        if (entries.some(({ name }) => name === PRIVATE)) return;
+        await note(at);
+      }
+      const names = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith("."));
       await Promise.all(
-        names.map(async ({ name }) => {
+        names.map(({ name }) => {
           const path = at === "" ? name : `${at}/${name}`;
-          const stats = await ignoring(["ENOENT"], stat(this.#at(path), { bigint: true }));
-          if (!stats) return;
-          found.push({ path, stamp: String(stats.mtimeNs) });
-          if (!skip.has(name)) await visit(path);
+          return skip.has(name) ? note(path) : visit(path);
         }),
       );
+    };
+    const note = async (path: Path): Promise<void> => {
+      const stats = await ignoring(["ENOENT"], stat(this.#at(path), { bigint: true }));
+      if (stats) found.push({ path, stamp: String(stats.mtimeNs) });
     };
     await this.#guard(visit(""));
     return found;
@@ -106,14 +113,22 @@ export class LocalStore implements Store {
   }
 
   async makeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void> {
-    const directories = paths.map((path) => this.#at(path));
-    for (const directory of directories)
-      if (this.#stat(directory)?.isSymbolicLink())
-        throw new BackupError(
-          "DESTINATION_UNWRITABLE",
-          `${directory} is a symbolic link, and those are not followed; put the directory itself there`,
-        );
-    await this.#guard(makeDurably(directories, signal));
+    const checked = new Set<Path>();
+    for (const path of paths)
+      for (let at = path; at !== "" && !checked.has(at); at = parentOf(at)) {
+        checked.add(at);
+        if (this.#stat(this.#at(at))?.isSymbolicLink())
+          throw new BackupError(
+            "DESTINATION_UNWRITABLE",
+            `${this.#at(at)} is a symbolic link, and those are not followed; put the directory itself there`,
+          );
+      }
+    await this.#guard(
+      makeDurably(
+        paths.map((path) => this.#at(path)),
+        signal,
+      ),
+    );
   }
 
   async move(moves: readonly Move[], signal: AbortSignal): Promise<void> {
@@ -169,6 +184,7 @@ export class LocalStore implements Store {
 
   async removeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void> {
     for (const path of paths) checkPath(path);
+    const changed = new Set<string>();
     for (const path of paths.toSorted((a, b) => b.length - a.length)) {
       for (let at = path; at !== ""; at = parentOf(at)) {
         throwIfAborted(signal);
@@ -179,8 +195,10 @@ export class LocalStore implements Store {
           ),
         );
         if (!gone) break;
+        changed.add(dirname(this.#at(at)));
       }
     }
+    for (const directory of changed) await this.#guard(ignoring(["ENOENT"], syncDirectory(directory)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -243,8 +261,7 @@ async function makeWithParents(directory: string): Promise<string | undefined> {
 async function holdsColon(directory: string): Promise<boolean> {
   const probe = join(directory, "probe:2,");
   try {
-    await using file = await open(probe, constants.O_CREAT | constants.O_WRONLY, 0o600);
-    await file.close();
+    await writeFile(probe, "", { mode: 0o600 });
     const names = await readdir(directory);
     await unlink(probe);
     return names.includes("probe:2,");

@@ -81,6 +81,10 @@ export interface Unavailable {
   readonly error: BackupError;
 }
 
+export function isUnavailable(entry: object): entry is Unavailable {
+  return "error" in entry;
+}
+
 /** An item with its bytes. `bytes` is read once, to its end, before the next body is asked for. */
 export type Body<I extends Item = Item> =
   | { readonly item: I; readonly bytes: Uint8Array | AsyncIterable<Uint8Array> }

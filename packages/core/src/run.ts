@@ -1,4 +1,4 @@
-import { type Checkpoint, type Seen, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
+import { type Checkpoint, OPEN, type Seen, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import { type Loss, checkDeletionLimit, unlikelyMoved, withoutCopy } from "./deletion-limit.js";
 import { BackupError } from "./errors.js";
 import type { EventSink } from "./events.js";
@@ -45,23 +45,25 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
   checkOwner(checkpoint, source, store);
   const colon = checkpoint?.colon ?? store.can.colon;
   const head = { format: 1, source: source.id, colon } as const;
-  // Before anything else: a run that is interrupted must not leave files of which nobody knows whose they are.
-  if (!dryRun && !checkpoint) await writeCheckpoint(store, { ...head, collections: {} }, undefined, signal);
   const naming = source.naming({ colon });
 
   const survey = await compareAll({ source, offered, store, naming, checkpoint, signal, onEvent });
   const deltas = survey.compared.map(({ delta }) => delta);
   const work = plan(deltas, naming);
-  announce(onEvent, survey, work);
+  const expected = unlikelyMoved(withoutCopy(work.vanished, deltas), work.puts);
+  announce(onEvent, survey, work, expected);
   const limit = options.allowDeletes || options.keepDeleted ? () => {} : checkDeletionLimit;
-  limit(losses(survey, unlikelyMoved(withoutCopy(work.vanished, deltas), work.puts)));
+  limit(losses(survey, expected));
 
-  const applied = dryRun ? DRY : await apply({ ...options, onEvent, signal, naming, survey, work, limit });
+  let applied = DRY;
   if (!dryRun) {
-    const collections = await seenNow({ source, store, survey, applied, signal });
-    await writeCheckpoint(store, { ...head, collections }, checkpoint, signal);
+    const input = { ...options, onEvent, signal, naming, survey, work, limit };
+    const before = await claim(input, { head, previous: checkpoint });
+    applied = await apply(input);
+    const collections = await seenNow({ source, store, survey, applied, before, signal });
+    await writeCheckpoint(store, { ...head, collections }, before, signal);
   }
-  const report = summarize({ options, survey, work, applied, seconds: (performance.now() - started) / 1000 });
+  const report = summarize({ options, survey, work, expected, applied, seconds: (performance.now() - started) / 1000 });
   onEvent({ type: "end", report });
   return report;
 }
@@ -73,15 +75,15 @@ interface Applied {
   readonly removed: readonly Known[];
   /** Deleted at the source, and kept here. */
   readonly kept: readonly Known[];
-  /** Nothing was removed, because something is missing. */
-  readonly partial: boolean;
+  /** Nothing that was deleted at the source was removed, because something did not arrive. */
+  readonly postponed: boolean;
 }
 
 const DRY: Applied = {
   transfer: { arrived: [], items: 0, bytes: 0, failedItems: new Set(), unanswered: new Set() },
   removed: [],
   kept: [],
-  partial: false,
+  postponed: false,
 };
 
 interface ApplyInput<I extends Item> extends BackupOptions<I> {
@@ -98,19 +100,39 @@ async function apply<I extends Item>(input: ApplyInput<I>): Promise<Applied> {
   await store.makeDirectories(survey.missing, signal);
   await store.move([...work.renames, ...work.moves], signal);
   const done = await transfer({ ...input, items: work.puts });
-  if (survey.failed > 0 || done.failedItems.size > 0) return { transfer: done, removed: [], kept: [], partial: true };
+  if (survey.failed > 0 || done.failedItems.size > 0) return { transfer: done, removed: [], kept: [], postponed: true };
 
   const go = removals(work, done.arrived);
+  const replaced = go.replaced.map(({ file }) => file.path);
+  if (done.unanswered.size > 0) {
+    // What gave no answer vanished on the way, or moved to where this run did not look: what it was to replace stays.
+    await store.remove(replaced, signal);
+    return { transfer: done, removed: [], kept: [], postponed: true };
+  }
   const deltas = survey.compared.map(({ delta }) => delta);
   input.limit(losses(survey, withoutCopy(go.deleted, deltas)));
   const removed = keepDeleted ? [] : go.deleted;
-  const paths = [...removed, ...go.replaced].map(({ file }) => file.path);
-  // A spare file gives way to the one that was to arrive; without an answer it may be the only one.
-  await store.remove(done.unanswered.size > 0 ? paths : [...paths, ...go.spare], signal);
+  await store.remove([...removed.map(({ file }) => file.path), ...replaced, ...go.spare], signal);
   const vanished = survey.compared.filter(({ collection }) => collection === undefined);
   const directories = vanished.flatMap(({ path }) => directoriesOf(path, source));
   if (!keepDeleted) await store.removeDirectories(directories, signal);
-  return { transfer: done, removed, kept: keepDeleted ? go.deleted : [], partial: false };
+  return { transfer: done, removed, kept: keepDeleted ? go.deleted : [], postponed: false };
+}
+
+/**
+ * Says whose this destination is, and which directories are about to be made here, before anything is: an interrupted
+ * run leaves nothing of which the next one does not know that it is ours.
+ */
+async function claim<I extends Item>(
+  { source, store, survey, signal }: Pick<ApplyInput<I>, "source" | "store" | "survey" | "signal">,
+  { head, previous }: { readonly head: Omit<Checkpoint, "collections">; readonly previous: Checkpoint | undefined },
+): Promise<Checkpoint> {
+  const missing = new Set(survey.missing);
+  const begun = survey.compared.filter(({ path }) => directoriesOf(path, source).some((at) => missing.has(at)));
+  const entries = begun.map(({ path }): [Path, Seen] => [path, OPEN]);
+  const claimed = { ...head, collections: { ...previous?.collections, ...Object.fromEntries(entries) } };
+  await writeCheckpoint(store, claimed, previous, signal);
+  return claimed;
 }
 
 /** What the next run may skip: what is complete here and was not left half-done. */
@@ -119,9 +141,10 @@ async function seenNow<I extends Item>(input: {
   readonly store: Store;
   readonly survey: Survey<I>;
   readonly applied: Applied;
+  readonly before: Checkpoint;
   readonly signal: AbortSignal;
 }): Promise<Readonly<Record<Path, Seen>>> {
-  const { source, store, survey, applied, signal } = input;
+  const { source, store, survey, applied, before, signal } = input;
   const missing = new Set(survey.missing);
   const isTouched = ({ path, collection, delta }: Compared<I>): boolean =>
     collection === undefined ||
@@ -129,25 +152,31 @@ async function seenNow<I extends Item>(input: {
     [delta.renames, delta.added, delta.vanished, delta.spare].some((part) => part.length > 0);
   const after = survey.compared.some(isTouched) ? await stampsOf(source, store, signal) : survey.stamps;
   const { failedItems, unanswered } = applied.transfer;
-  const open = new Set([...failedItems, ...unanswered].map(({ collection }) => collection));
-  const incomplete = applied.partial || unanswered.size > 0;
+  const unfinished = new Set([...failedItems, ...unanswered].map(({ collection }) => collection));
   const kept = new Set(applied.kept);
 
-  const seen = new Map(survey.unchanged);
+  // What this run did not look at, folders that were left out for example, stays as it was.
+  const seen = new Map(Object.entries(before.collections));
   for (const compared of survey.compared) {
-    const { path, collection, delta } = compared;
+    const { path, collection, delta, incomplete } = compared;
+    const isKept = delta.vanished.some((known) => kept.has(known));
+    const isPostponed = applied.postponed && delta.vanished.length + delta.spare.length > 0;
     const fingerprint = collection?.fingerprint;
     // Where nothing was written, the stamp of before: a change by another program since then shows next time.
     const stamp = stampOf(path, source, isTouched(compared) ? after : survey.stamps);
-    const postponed = incomplete && delta.vanished.length + delta.spare.length > 0;
-    if (fingerprint === undefined || stamp === undefined || postponed || open.has(path)) continue;
-    if (delta.vanished.some((known) => kept.has(known))) continue;
-    seen.set(path, { fingerprint, stamp, items: delta.items });
+    const isOpen = isKept || isPostponed || incomplete || unfinished.has(path) || stamp === undefined;
+    if (!collection && !isKept && !isPostponed) seen.delete(path);
+    else seen.set(path, isOpen ? OPEN : { fingerprint: fingerprint ?? "", stamp, items: delta.items });
   }
   return Object.fromEntries([...seen].toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function announce<I extends Item>(onEvent: EventSink, survey: Survey<I>, work: Plan<I>): void {
+function announce<I extends Item>(
+  onEvent: EventSink,
+  survey: Survey<I>,
+  work: Plan<I>,
+  expected: readonly Known[],
+): void {
   onEvent({
     type: "plan",
     collections: survey.compared.length + survey.unchanged.size,
@@ -155,7 +184,7 @@ function announce<I extends Item>(onEvent: EventSink, survey: Survey<I>, work: P
     bytes: work.puts.reduce((sum, { size }) => sum + size, 0),
     move: work.moves.length,
     rename: work.renames.length,
-    remove: countFiles(work.vanished),
+    remove: countFiles(expected),
   });
 }
 
@@ -185,14 +214,16 @@ function summarize<I extends Item>(input: {
   readonly options: BackupOptions<I>;
   readonly survey: Survey<I>;
   readonly work: Plan<I>;
+  /** What is likely to be deleted. */
+  readonly expected: readonly Known[];
   readonly applied: Applied;
   readonly seconds: number;
 }): Report {
-  const { options, survey, work, applied, seconds } = input;
+  const { options, survey, work, expected, applied, seconds } = input;
   const { dryRun = false, keepDeleted = false } = options;
   const failed = survey.failed + applied.transfer.failedItems.size;
-  const vanished = countFiles(work.vanished);
-  const partial = applied.partial || survey.failed > 0;
+  const gone = countFiles(expected);
+  const postponed = applied.postponed || survey.failed > 0;
   const listed = [...survey.unchanged.values(), ...survey.compared.map(({ delta }) => delta)];
   return {
     result: failed > 0 ? "partial" : "done",
@@ -203,9 +234,9 @@ function summarize<I extends Item>(input: {
     added: dryRun ? countItems(work.puts) : applied.transfer.items,
     moved: work.moves.length,
     renamed: work.renames.length,
-    removed: dryRun && !keepDeleted && !partial ? vanished : countFiles(applied.removed),
-    kept: dryRun && keepDeleted && !partial ? vanished : countFiles(applied.kept),
-    postponed: partial ? vanished : 0,
+    removed: dryRun && !keepDeleted && !postponed ? gone : countFiles(applied.removed),
+    kept: dryRun && keepDeleted && !postponed ? gone : countFiles(applied.kept),
+    postponed: postponed ? countFiles(work.vanished) : 0,
     bytes: applied.transfer.bytes,
     failed,
     seconds,

@@ -1,10 +1,13 @@
 import { inspect } from "node:util";
+import { BackupError } from "./errors.js";
 
 /** A secret that cannot be printed by accident: every way of turning it into text says `[secret]`. */
 export class Secret {
   readonly #value: string;
 
-  constructor(value: string) {
+  /** @throws BackupError SECRET_MISSING for an empty one, or an environment variable that is not set */
+  constructor(value: string | undefined) {
+    if (value === undefined || value === "") throw new BackupError("SECRET_MISSING", "the secret is empty or not set");
     this.#value = value;
   }
 

@@ -25,8 +25,11 @@ export interface Source<I extends Item = Item> extends AsyncDisposable {
   collectionAt(directory: Path): Path | undefined;
   /** Every collection, in any order. What is excluded by an option is left out. */
   collections(signal: AbortSignal): AsyncIterable<Collection | Unavailable>;
-  /** Every item of the collection, in batches. What is not listed has vanished. */
-  list(collection: Collection, view: View, signal: AbortSignal): AsyncIterable<readonly I[]>;
+  /**
+   * Every item of the collection, in batches. What is not listed has vanished. What the source cannot tell of an item
+   * that it lists is an Unavailable beside it: the run is partial, and the next one asks again.
+   */
+  list(collection: Collection, view: View, signal: AbortSignal): AsyncIterable<readonly (I | Unavailable)[]>;
   /**
    * Bodies of the items, in any order. An item that vanished meanwhile yields nothing; one that cannot be had
    * yields its error and costs no other.

@@ -27,7 +27,8 @@ export interface Store extends AsyncDisposable {
 
   /**
    * Every directory below the root, whatever its depth; those named in `leaves` are listed and not entered,
-   * names that begin with a dot are left out. A missing root has none.
+   * names that begin with a dot are left out, and so is a directory with what is in it that is another destination
+   * (it has a `.backup`). A missing root has none.
    */
   directories(leaves: readonly string[], signal: AbortSignal): Promise<readonly Directory[]>;
 

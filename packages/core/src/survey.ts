@@ -2,7 +2,15 @@ import { type Checkpoint, type Seen } from "./checkpoint.js";
 import { type Delta, compare } from "./compare.js";
 import { BackupError, isBackupError, throwIfAborted } from "./errors.js";
 import type { EventSink } from "./events.js";
-import type { Collection, Item, Known, Naming, Path, Unavailable } from "./model.js";
+import {
+  type Collection,
+  type Item,
+  type Known,
+  type Naming,
+  type Path,
+  type Unavailable,
+  isUnavailable,
+} from "./model.js";
 import { isSafe } from "./paths.js";
 import type { Source } from "./source.js";
 import type { Store } from "./store.js";
@@ -14,6 +22,8 @@ export interface Compared<I extends Item = Item> {
   /** Undefined: the source does not have it any more. */
   readonly collection: Collection | undefined;
   readonly delta: Delta<I>;
+  /** Something of it could not be listed. */
+  readonly incomplete: boolean;
 }
 
 /** What the source holds and what the destination holds, collection by collection. */
@@ -76,7 +86,7 @@ export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise
     onEvent({ type: "failed", collection: name, code, message });
   };
   for (const collection of offered) {
-    if ("error" in collection) {
+    if (isUnavailable(collection)) {
       fail(collection.name, collection.error);
       continue;
     }
@@ -100,6 +110,10 @@ export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise
       `${source.id} lists nothing at all; that is taken for an error, and nothing was changed`,
     );
 
+  const isDisturbed = (path: Path): boolean => {
+    const before = seen.get(path);
+    return before !== undefined && before.stamp !== stampOf(path, source, stamps);
+  };
   const compared: Compared<I>[] = [];
   const unchanged = new Map<Path, Seen>();
   for (const collection of wanted.values()) {
@@ -121,8 +135,9 @@ export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise
       continue;
     }
     try {
-      const delta = await compareOne(input, collection, stamps);
-      compared.push({ path, name, collection, delta });
+      const { delta, unavailable } = await compareOne(input, collection, { stamps, disturbed: isDisturbed(path) });
+      for (const { error } of unavailable) fail(name, error);
+      compared.push({ path, name, collection, delta, incomplete: unavailable.length > 0 });
       announce(onEvent, name, "compared", delta);
     } catch (error) {
       if (!isBackupError(error, "COLLECTION_UNAVAILABLE")) throw error;
@@ -132,10 +147,11 @@ export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise
 
   for (const path of collectionsAt(source, stamps.keys())) {
     if (wanted.has(path)) continue;
-    const delta = compare<I>([], await knownAt(input, path, stamps), input.naming);
+    const known = await knownAt(input, path, stamps);
+    const delta = compare<I>([], known, input.naming, { disturbed: isDisturbed(path) });
     // Directories that are ours go with the collection, those of an empty one too.
     if (delta.vanished.length === 0 && !seen.has(path)) continue;
-    compared.push({ path, name: path, collection: undefined, delta });
+    compared.push({ path, name: path, collection: undefined, delta, incomplete: false });
     announce(onEvent, path, "vanished", delta);
   }
   const present = compared.filter(({ collection }) => collection !== undefined);
@@ -146,17 +162,21 @@ export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise
 async function compareOne<I extends Item>(
   input: SurveyInput<I>,
   collection: Collection,
-  stamps: ReadonlyMap<Path, string>,
-): Promise<Delta<I>> {
+  { stamps, disturbed }: { readonly stamps: ReadonlyMap<Path, string>; readonly disturbed: boolean },
+): Promise<{ readonly delta: Delta<I>; readonly unavailable: readonly Unavailable[] }> {
   const { source, store, naming, signal } = input;
   const known = await knownAt(input, collection.path, stamps);
   const items: I[] = [];
+  const unavailable: Unavailable[] = [];
   const view = { known, read: (path: Path) => store.read(path, signal) };
   for await (const batch of source.list(collection, view, signal)) {
     throwIfAborted(signal);
-    for (const item of batch) items.push(item);
+    for (const entry of batch) {
+      if (isUnavailable(entry)) unavailable.push(entry);
+      else items.push(entry);
+    }
   }
-  return compare(items, known, naming);
+  return { delta: compare(items, known, naming, { disturbed }), unavailable };
 }
 
 /** The files of a collection that are ours. */

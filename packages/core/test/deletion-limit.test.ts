@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Item, type Known, type Loss, checkDeletionLimit, isBackupError, unlikelyMoved } from "../src/index.js";
+import { type Item, type Known, isBackupError } from "../src/index.js";
+import { type Loss, checkDeletionLimit, unlikelyMoved } from "../src/deletion-limit.js";
 
 /** The message of the refusal; undefined: there was none. */
 function refusal(...losses: readonly Loss[]): string | undefined {

@@ -40,7 +40,7 @@ describe("a destination that runs full", () => {
     expect(kept).toBeGreaterThan(0);
     expect(kept).toBeLessThan(192);
     expect(await readdir(join(destination, ".backup/tmp"))).toEqual([]);
-    expect(await readdir(join(destination, ".backup"))).toEqual(["tmp"]);
+    expect(await readdir(join(destination, ".backup"))).toEqual(["checkpoint.json", "tmp"]);
 
     // Again, with no more room: the same answer, and nothing lost.
     await expect(backup({ source, store })).rejects.toThrow(/is full .*Make room/);

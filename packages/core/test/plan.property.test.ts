@@ -1,16 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  BackupError,
-  type Known,
-  type Path,
-  backup,
-  compare,
-  contentOf,
-  plan,
-  removals,
-  unlikelyMoved,
-} from "../src/index.js";
+import { compare } from "../src/compare.js";
+import { unlikelyMoved } from "../src/deletion-limit.js";
+import { BackupError, type Known, type Path, backup, contentOf } from "../src/index.js";
+import { plan, removals } from "../src/plan.js";
 import {
   type MemoryCollection,
   type MemoryEntry,
@@ -262,8 +255,8 @@ describe("compare, plan and removals", () => {
 
   it("do not remove, overwrite or rename away what is wanted", () => {
     fc.assert(
-      fc.property(items, known, (wanted, files) => {
-        const delta = compare(wanted, files, naming);
+      fc.property(items, known, fc.boolean(), (wanted, files, disturbed) => {
+        const delta = compare(wanted, files, naming, { disturbed });
         const work = plan([delta], naming);
         const arrived = work.puts.map((item) => ({ path: targetOf(item), digest: digestOf(item) }));
         const go = removals(work, arrived);
@@ -299,6 +292,7 @@ describe("compare, plan and removals", () => {
           held.map((entry) => itemOf("A", entry)),
           held.map((entry) => knownOf("A", entry)),
           naming,
+          { disturbed: true },
         );
         expect(delta).toEqual({
           renames: [],
@@ -324,11 +318,13 @@ describe("compare, plan and removals", () => {
             [],
             from.map((entry) => knownOf("A", entry)),
             naming,
+            { disturbed: false },
           ),
           compare(
             to.map((entry) => itemOf("B", entry)),
             there,
             naming,
+            { disturbed: false },
           ),
         ];
         const vanished = deltas.flatMap((delta) => delta.vanished);

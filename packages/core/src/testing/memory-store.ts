@@ -114,7 +114,10 @@ export class MemoryStore implements Store {
     for (const [path, { stamp }] of this.#disk.directories) {
       const names = path.split("/");
       const isHidden = path === "" || names.some((name) => name.startsWith("."));
-      if (!isHidden && !names.slice(0, -1).some((name) => leaves.includes(name)))
+      const isOther = names.some((_, depth) =>
+        this.#disk.directories.has(`${names.slice(0, depth + 1).join("/")}/.backup`),
+      );
+      if (!isHidden && !isOther && !names.slice(0, -1).some((name) => leaves.includes(name)))
         found.push({ path, stamp: String(stamp) });
     }
     return found;

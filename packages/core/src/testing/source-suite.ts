@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { contentOf } from "../digest.js";
 import { BackupError } from "../errors.js";
-import type { Collection, Content, Identity, Item, Naming, Path } from "../model.js";
+import {
+  type Collection,
+  type Content,
+  type Identity,
+  type Item,
+  type Naming,
+  type Path,
+  isUnavailable,
+} from "../model.js";
 import { isSafe, parentOf } from "../paths.js";
 import { backup } from "../run.js";
 import type { Source, View } from "../source.js";
@@ -189,7 +197,11 @@ async function listAll(source: Source): Promise<readonly Listed[]> {
   const listed: Listed[] = [];
   for (const collection of await collectionsOf(source)) {
     const items: Item[] = [];
-    for await (const batch of source.list(collection, EMPTY, NEVER)) items.push(...batch);
+    for await (const batch of source.list(collection, EMPTY, NEVER))
+      for (const entry of batch) {
+        assert.ok(!isUnavailable(entry), `${collection.path}: something of it cannot be listed`);
+        items.push(entry);
+      }
     listed.push({ collection, items });
   }
   return listed;

@@ -47,6 +47,10 @@ export const directoryCases = [
     assert.deepEqual([...(await stampsIn(store)).keys()].toSorted(), ["a", "a/b", "a/b/d", "g"]);
     assert.deepEqual(await namesIn(store, "a/b/d"), ["1"]);
   }),
+  leased("a directory that is another destination is left out, with all below it", async ({ store, signal }) => {
+    await store.makeDirectories(["a/other/.backup", "a/other/b/c", "a/d"], signal);
+    assert.deepEqual([...(await stampsIn(store)).keys()].toSorted(), ["a", "a/d"]);
+  }),
   leased("a directory and what is in it may be named in any order", async ({ store, signal }) => {
     await store.makeDirectories(["a/b/c", "a/d"], signal);
     await store.removeDirectories(["a", "a/b", "a/b/c", "a/d"], signal);
