@@ -11,7 +11,7 @@ import { type FakeImap, lazyBytes, makeFolder, makeMessage, startFakeImap } from
 import { type TemporaryDirectory, temporaryDirectory } from "../../../test/support/temporary-directory.js";
 import { readTree } from "../../../test/support/tree.js";
 
-const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+const MAIN = fileURLToPath(new URL("../bin/backup.js", import.meta.url));
 const MESSAGES = 700;
 const SHOW_CURSOR = "\x1b[?25h";
 const HIDE_CURSOR = "\x1b[?25l";

@@ -163,7 +163,7 @@ export class LocalStore implements Store {
       temporary: this.#temporary(),
       destination: this.name,
       batchFiles: this.#options.batchFiles ?? 256,
-      batchBytes: this.#options.batchBytes ?? 16 * 1024 * 1024,
+      batchBytes: this.#options.batchBytes ?? 4 * 1024 * 1024,
     });
   }
 

@@ -99,7 +99,7 @@ async function apply<I extends Item>(input: ApplyInput<I>): Promise<Applied> {
   const { source, store, survey, work, signal, keepDeleted } = input;
   await store.makeDirectories(survey.missing, signal);
   await store.move([...work.renames, ...work.moves], signal);
-  const done = await transfer({ ...input, items: work.puts });
+  const done = await transfer({ ...input, items: work.puts, remember: work.vanished.length + work.spare.length > 0 });
   if (survey.failed > 0 || done.failedItems.size > 0) return { transfer: done, removed: [], kept: [], postponed: true };
 
   const go = removals(work, done.arrived);

@@ -22,13 +22,15 @@ export interface TransferInput<I extends Item> {
   readonly store: Store;
   readonly naming: Naming<I>;
   readonly items: readonly I[];
+  /** Whether `arrived` is wanted: for a first copy it would be most of the memory. */
+  readonly remember: boolean;
   readonly signal: AbortSignal;
   readonly onEvent: EventSink;
 }
 
 /** Reads the items from the source into the store and reports what became of each. */
 export async function transfer<I extends Item>(input: TransferInput<I>): Promise<Transfer> {
-  const { source, store, naming, items, signal, onEvent } = input;
+  const { source, store, naming, items, remember, signal, onEvent } = input;
   const arrived: Arrived[] = [];
   const failedItems = new Set<Item>();
   const unanswered = new Map<string, Item>(items.map((item) => [keyOf(item), item]));
@@ -49,7 +51,7 @@ export async function transfer<I extends Item>(input: TransferInput<I>): Promise
         onEvent({ type: "failed", collection: item.collection, item: item.id, code, message: error.message });
         continue;
       }
-      arrived.push({ path: outcome.path, digest: outcome.content.digest });
+      if (remember) arrived.push({ path: outcome.path, digest: outcome.content.digest });
       bytes += outcome.content.size;
       if (!outcome.item.sidecar) stored++;
     }

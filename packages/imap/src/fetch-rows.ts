@@ -15,6 +15,8 @@ export interface Row {
 
 /** Times that a SEARCH is sent whose answer cannot be. */
 const ATTEMPTS = 3;
+/** UIDs without a row that are asked for one by one, where twice the messages that there are is less. */
+const MOST_MISSING = 1000;
 
 export interface FetchRowsInput {
   readonly session: ImapSession;
@@ -42,6 +44,12 @@ export async function fetchRows(input: FetchRowsInput): Promise<ReadonlyMap<numb
   const answered = await addRows(client, "1:*", rows);
   if (exists !== undefined && answered >= exists && expected.every((uid) => rows.has(uid))) return rows;
   const missing = [...(await allUids(input))].filter((uid) => isUid(uid) && !rows.has(uid));
+  // A SEARCH may name any number, and each costs a command.
+  if (exists !== undefined && missing.length > Math.max(MOST_MISSING, 2 * exists))
+    throw cannotList(
+      input.folder,
+      `the server names ${missing.length} messages that it does not show, and counts ${exists}`,
+    );
   for (const batch of cutBatches(missing.map((uid) => ({ uid, size: 0 }))))
     await addRows(client, uidSet(batch.map(({ uid }) => uid)), rows);
   for (const uid of missing) {
@@ -87,6 +95,11 @@ async function allUids({ session, folder, client }: FetchRowsInput): Promise<Rea
     const all = await searchUids(session, client, { all: true });
     if (all && all.size > 0) return all;
   }
-  const message = `folder ${folder.name} cannot be listed: the server tells of fewer messages than it has`;
-  throw new BackupError("COLLECTION_UNAVAILABLE", message, { transient: true });
+  throw cannotList(folder, "the server tells of fewer messages than it has");
+}
+
+function cannotList(folder: Folder, why: string): BackupError {
+  return new BackupError("COLLECTION_UNAVAILABLE", `folder ${folder.name} cannot be listed: ${why}`, {
+    transient: true,
+  });
 }

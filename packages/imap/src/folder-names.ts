@@ -21,24 +21,47 @@ const EMPTY = "%-";
  * ignores case or Unicode normalization; see docs/format.md.
  */
 export function directoriesFor(folders: readonly FolderName[]): readonly Path[] {
-  const siblings = new Map<string, Map<string, Set<string>>>();
+  const top = makeLevel();
   for (const folder of folders) {
-    for (const [depth, name] of folder.entries()) {
-      const parent = JSON.stringify(folder.slice(0, depth));
-      const alike = siblings.get(parent) ?? new Map<string, Set<string>>();
-      siblings.set(parent, alike);
-      const key = name.normalize("NFC").toLowerCase();
-      alike.set(key, (alike.get(key) ?? new Set()).add(name));
-    }
+    let level = top;
+    for (const name of folder) level = enter(level, name);
   }
-  return folders.map((folder) =>
-    folder
-      .map((name, depth) => {
-        const alike = siblings.get(JSON.stringify(folder.slice(0, depth)))?.get(name.normalize("NFC").toLowerCase());
-        return directoryFor(name, (alike?.size ?? 1) > 1);
-      })
-      .join("/"),
-  );
+  return folders.map((folder) => {
+    let level = top;
+    const parts: Path[] = [];
+    for (const name of folder) {
+      parts.push(directoryFor(name, (level.alike.get(fold(name)) ?? 1) > 1));
+      level = enter(level, name);
+    }
+    return parts.join("/");
+  });
+}
+
+/** The names below one name. A tree, so that the work for a folder grows with its name, not with the square of its depth. */
+interface Level {
+  readonly below: Map<string, Level>;
+  /** How many of them a file system may take for one, by what it may take them for. */
+  readonly alike: Map<string, number>;
+}
+
+function makeLevel(): Level {
+  return { below: new Map(), alike: new Map() };
+}
+
+/** The level below a name, which is made if it is not there. */
+function enter({ below, alike }: Level, name: string): Level {
+  const known = below.get(name);
+  if (known) return known;
+  const made = makeLevel();
+  below.set(name, made);
+  const key = fold(name);
+  alike.set(key, (alike.get(key) ?? 0) + 1);
+  return made;
+}
+
+/** By upper case first: only so are `ς` and `σ`, and `ı` and `i`, alike, as some file systems have them. */
+function fold(name: string): string {
+  return name.normalize("NFC").toUpperCase().toLowerCase();
 }
 
 /** The folder that a directory is for; undefined: no folder has this directory. */

@@ -5,6 +5,8 @@ import { type Server, formatServer } from "./server.js";
 interface Details {
   readonly authenticationFailed?: boolean;
   readonly tlsFailed?: boolean;
+  /** In brackets before the text, upper case. */
+  readonly serverResponseCode?: unknown;
   readonly responseText?: unknown;
   readonly response?: unknown;
   /** Of a BYE. */
@@ -44,6 +46,8 @@ const LOST = new Set([
   "EPIPE",
   "StateLogout",
 ]);
+/** Answers to a login that do not blame the password (RFC 5530, section 3). */
+const BUSY = new Set<unknown>(["UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG"]);
 const SLOW = new Set(["CONNECT_TIMEOUT", "GREETING_TIMEOUT", "UPGRADE_TIMEOUT", "ETIMEOUT", "ETIMEDOUT"]);
 
 /** An error of the connection or the server as one for a person. The password is cut out of whatever a server said. */
@@ -67,6 +71,12 @@ export function imapError(error: unknown, { server, user, secret }: Place): Back
           : code === "ERR_TLS_CERT_ALTNAME_INVALID"
             ? "Write the server's name as its certificate has it"
             : "If it is yours, give the authority's certificate with --tls-ca FILE"),
+    );
+  if (details.authenticationFailed && BUSY.has(details.serverResponseCode))
+    return make(
+      "CONNECTION_REFUSED",
+      `${where} cannot let ${user} in now${said}, which is not about the password; try again later`,
+      true,
     );
   if (details.authenticationFailed)
     return make(
@@ -146,7 +156,8 @@ function writtenForms(value: string): readonly string[] {
     return all.slice(Math.ceil((skip * 8) / 6), Math.floor(((skip + bytes.length) * 8) / 6));
   });
   const forms = [...texts, ...quoted, bytes.toString("base64"), ...encoded.filter((form) => form.length > 3)];
-  return [...new Set(forms)].toSorted((a, b) => b.length - a.length);
+  // Of an empty secret there is nothing to find, and between any two characters it would be.
+  return [...new Set(forms)].filter((form) => form !== "").toSorted((a, b) => b.length - a.length);
 }
 
 function nameOf(error: unknown): string {

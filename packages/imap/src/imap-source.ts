@@ -121,6 +121,8 @@ function pathOf(item: MailItem, content: Content, colon: boolean): Path {
 function identifyFile(file: Stored): Omit<Known, "file"> | undefined {
   const [directory, name] = split(file.path);
   if (directory.endsWith("/cur")) return identifyMessage(file);
+  // No folder's directory is named so (folder-names.ts): what is in there is another program's.
+  if (/(?:^|\/)(?:cur|new|tmp)$/.test(directory)) return undefined;
   if (name !== KEYWORDS_FILE && name !== MORE_KEYWORDS_FILE) return undefined;
   return { identity: { id: name, rev: `${file.size} ${file.mtime}`, sidecar: true } };
 }

@@ -29,8 +29,10 @@ export interface FolderList {
 
 /** Connections tried for one LIST. */
 const ATTEMPTS = 3;
-/** Longest name that is looked at, characters: no path could be longer, and the work for a name grows with its square. */
-const LONGEST = 10_000;
+/** Longest name that is looked at, characters: no path may be longer. */
+const LONGEST = 3000;
+/** Deepest: each part is a directory to make, and to walk through. */
+const DEEPEST = 100;
 
 /**
  * Every folder of the account, subscribed or not, with what its STATUS says: one LIST with RETURN (STATUS)
@@ -50,8 +52,11 @@ export async function listFolders(
   const named: { readonly entry: ListResponse; readonly mailbox: string; readonly folder: FolderName }[] = [];
   for (const entry of unique.values()) {
     const mailbox = mailboxName(entry);
-    if (mailbox.length <= LONGEST) named.push({ entry, mailbox, folder: folderName(mailbox, entry.delimiter) });
-    else unavailable.push(notListed(`${mailbox.slice(0, 40)}…`, `a folder's name has ${mailbox.length} characters`));
+    const folder = folderName(mailbox, entry.delimiter);
+    const leftOut = (what: string): unknown => unavailable.push(notListed(`${mailbox.slice(0, 40)}…`, what));
+    if (mailbox.length > LONGEST) leftOut(`a folder's name has ${mailbox.length} characters`);
+    else if (folder.length > DEEPEST) leftOut(`a folder's name has ${folder.length} parts`);
+    else named.push({ entry, mailbox, folder });
   }
   // Directories are given out over all folders, so that a filter never changes where a folder is kept.
   const directories = directoriesFor(named.map(({ folder }) => folder));

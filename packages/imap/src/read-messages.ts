@@ -1,5 +1,5 @@
 import { BackupError, type Body, isBackupError, throwIfAborted } from "@backup/core";
-import type { ImapFlow } from "imapflow";
+import type { FetchMessageObject, ImapFlow } from "imapflow";
 import type { Folder } from "./list-folders.js";
 import type { MessageItem } from "./mail-item.js";
 import { openFolder } from "./open-folder.js";
@@ -12,25 +12,30 @@ import { cutBatches, uidSet } from "./uid-batches.js";
 const LARGE = 4 * 1024 * 1024;
 /** Times that a part is asked for. */
 const ATTEMPTS = 3;
+/** Messages refused in a row after which a server is not asked for each of thousands (it has a quota, say). */
+const MOST_REFUSED = 10;
 
-interface Reading {
+interface Place {
   readonly session: ImapSession;
   readonly folder: Folder;
   readonly signal: AbortSignal;
 }
 
+interface Reading extends Place {
+  /** Messages in a row that were asked for alone, and refused. */
+  refused: number;
+}
+
 /**
  * Bodies of messages of one folder. Asked UIDs are held against received ones after every FETCH: what is missing is
  * asked again in halves until the one message that cannot be had stands alone; that one yields its error.
- * A message that was deleted meanwhile yields nothing. If the folder itself is gone, each message left yields its error.
+ * A message that was deleted meanwhile yields nothing. If the folder itself is gone, or the server refuses one message
+ * after the other, each message left yields its error.
  */
-export async function* readMessages(
-  reading: Reading,
-  items: readonly MessageItem[],
-): AsyncGenerator<Body<MessageItem>> {
+export async function* readMessages(place: Place, items: readonly MessageItem[]): AsyncGenerator<Body<MessageItem>> {
   const waiting = new Set(items);
   try {
-    for await (const body of readAll(reading, items)) {
+    for await (const body of readAll({ ...place, refused: 0 }, items)) {
       waiting.delete(body.item);
       yield body;
     }
@@ -42,7 +47,14 @@ export async function* readMessages(
 
 async function* readAll(reading: Reading, items: readonly MessageItem[]): AsyncGenerator<Body<MessageItem>> {
   const queue: (readonly MessageItem[])[] = cutBatches(items.filter(({ size }) => size <= LARGE));
-  for (let batch = queue.shift(); batch; batch = queue.shift()) {
+  for (const item of items) if (item.size > LARGE) queue.push([item]);
+  for (let batch = queue.shift(); batch; batch = reading.refused < MOST_REFUSED ? queue.shift() : takeLast(queue)) {
+    if (reading.refused > MOST_REFUSED) throw refusesAll(reading);
+    const [single] = batch;
+    if (single && single.size > LARGE) {
+      yield* alone(reading, single);
+      continue;
+    }
     const left = new Map(batch.map((item) => [item.uid, item]));
     const client = await open(reading, batch);
     let failed = false;
@@ -55,6 +67,7 @@ async function* readAll(reading: Reading, items: readonly MessageItem[]): AsyncG
         const item = left.get(uid);
         if (!item || !Buffer.isBuffer(source)) continue;
         left.delete(uid);
+        reading.refused = 0;
         yield { item, bytes: source };
       }
     } catch (error) {
@@ -67,7 +80,21 @@ async function* readAll(reading: Reading, items: readonly MessageItem[]): AsyncG
     else if (failed && missing.length < batch.length) queue.unshift(missing);
     else queue.unshift(...halves(missing));
   }
-  for (const item of items) if (item.size > LARGE) yield* alone(reading, item);
+}
+
+/**
+ * The last message of all, by itself: where many are refused in a row, it tells whether only those are broken. Were it
+ * not asked, what comes behind them would never be had.
+ */
+function takeLast(queue: (readonly MessageItem[])[]): readonly MessageItem[] | undefined {
+  const batch = queue.pop();
+  if (batch && batch.length > 1) queue.push(batch.slice(0, -1));
+  return batch?.slice(-1);
+}
+
+function refusesAll({ folder }: Reading): BackupError {
+  const message = `the server refuses one message of folder ${folder.name} after the other; those left will be tried again by the next run`;
+  return new BackupError("COLLECTION_UNAVAILABLE", message, { transient: true });
 }
 
 /** One message by itself, in parts: what no answer to a larger question brought, and what is large. */
@@ -85,28 +112,44 @@ async function* alone(reading: Reading, item: MessageItem): AsyncGenerator<Body<
 }
 
 /**
- * Bytes of a message from `start`, fewer than `length` at its end; undefined: the message does not exist any more.
+ * Bytes of a message from `start`, as a PartReader; undefined: the message does not exist any more.
  * Asked again when the connection is lost, and when the row does not come.
  * @throws BackupError ITEM_UNREADABLE
  */
 async function part(reading: Reading, item: MessageItem, start: number, length: number): Promise<Buffer | undefined> {
   let problem: BackupError | undefined;
+  let refusals = 0;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const client = await open(reading, [item]);
     try {
       const query = { uid: true, source: { start, maxLength: length } } as const;
       let found: Buffer | undefined;
-      for await (const { uid, source } of client.fetch(String(item.uid), query, { uid: true }))
-        if (uid === item.uid && Buffer.isBuffer(source)) found ??= source;
-      if (found) return found.subarray(0, length);
+      let origin: number | undefined;
+      for await (const row of client.fetch(String(item.uid), query, { uid: true })) {
+        if (found || row.uid !== item.uid || !Buffer.isBuffer(row.source)) continue;
+        found = row.source;
+        origin = originOf(row);
+      }
+      if (found) {
+        reading.refused = 0;
+        const whole = start === 0 && origin === undefined;
+        if (!whole && found.byteLength > 0 && origin !== start) {
+          // Its beginning again, perhaps for ever.
+          problem = new BackupError("PROTOCOL", "it does not send the part that is asked for", { transient: true });
+          break;
+        }
+        return whole ? found : found.subarray(0, length);
+      }
       // Beyond the end some servers answer NIL instead of an empty string.
       if (start > 0 && start >= item.size) return Buffer.alloc(0);
       if ((await stillThere(reading, [item])).length === 0) return undefined;
       problem = undefined;
     } catch (error) {
       problem = lost(reading, error, client);
+      if (isRefusal(error, client)) refusals++;
     }
   }
+  reading.refused = refusals === ATTEMPTS ? reading.refused + 1 : 0;
   throw new BackupError(
     "ITEM_UNREADABLE",
     `message UID ${item.uid} of folder ${reading.folder.name} cannot be had from the server: ` +
@@ -144,10 +187,19 @@ async function stillThere(reading: Reading, items: readonly MessageItem[]): Prom
 function lost({ session, signal }: Reading, error: unknown, client: ImapFlow): BackupError {
   throwIfAborted(signal);
   const problem = session.error(error);
-  const refused = error instanceof Error && "responseStatus" in error && client.usable;
-  if (!refused) session.drop();
+  if (!isRefusal(error, client)) session.drop();
   if (!problem.transient) throw problem;
   return problem;
+}
+
+function isRefusal(error: unknown, client: ImapFlow): boolean {
+  return error instanceof Error && "responseStatus" in error && client.usable;
+}
+
+/** Where the bytes begin in the message: `BODY[]<origin>` (RFC 3501, section 7.4.2); undefined: it is the whole one. */
+function originOf(row: FetchMessageObject): number | undefined {
+  // Imapflow's type does not have it.
+  return (row as { readonly partialOrigins?: ReadonlyMap<string, number> }).partialOrigins?.get("");
 }
 
 function halves<T>(list: readonly T[]): T[][] {

@@ -1,7 +1,7 @@
 import { BackupError, type EventSink, type Secret, systemCode, throwIfAborted } from "@backup/core";
 import { ImapFlow } from "imapflow";
-import { rootCertificates } from "node:tls";
 import pRetry from "p-retry";
+import { defaultCertificates } from "./default-certificates.js";
 import { imapError, scrub } from "./imap-errors.js";
 import type { Server } from "./server.js";
 
@@ -50,6 +50,8 @@ const MAX_LITERAL = 32 * 1024 * 1024;
 export class ImapSession implements AsyncDisposable {
   readonly #options: SessionOptions;
   #client: ImapFlow | undefined;
+  /** Of the call that is under way: the one whose abort closes the connection. */
+  #signal: AbortSignal | undefined;
   #connected = false;
   #unreadable = 0;
 
@@ -60,6 +62,7 @@ export class ImapSession implements AsyncDisposable {
   /** A connection that is logged on. The first failure of the very first connection is final. */
   async client(signal: AbortSignal): Promise<ImapFlow> {
     throwIfAborted(signal);
+    this.#obey(signal);
     if (this.#client?.usable) return this.#client;
     this.drop();
     if (!this.#connected) return this.#connect(signal);
@@ -83,9 +86,17 @@ export class ImapSession implements AsyncDisposable {
   }
 
   /** Closes the connection at once; the next call makes a new one. */
-  drop(): void {
+  readonly drop = (): void => {
     this.#client?.close();
     this.#client = undefined;
+  };
+
+  /** A command that hangs ends with its own caller's signal, not with that of whoever connected. */
+  #obey(signal: AbortSignal | undefined): void {
+    if (signal === this.#signal) return;
+    this.#signal?.removeEventListener("abort", this.drop);
+    this.#signal = signal;
+    signal?.addEventListener("abort", this.drop);
   }
 
   error(error: unknown): BackupError {
@@ -94,6 +105,7 @@ export class ImapSession implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#obey(undefined);
     const client = this.#client;
     this.#client = undefined;
     if (!client?.usable) return client?.close();
@@ -121,7 +133,7 @@ export class ImapSession implements AsyncDisposable {
       tls: {
         minVersion: "TLSv1.2",
         rejectUnauthorized: true,
-        ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
+        ...(ca === undefined ? {} : { ca: [...defaultCertificates(), ca] }),
       },
       logger: this.#logger(),
       disableAutoIdle: true,
@@ -138,17 +150,16 @@ export class ImapSession implements AsyncDisposable {
     });
     // What goes wrong reaches the command that is waiting; unheard, the event would end the process.
     client.on("error", () => {});
-    const close = (): void => client.close();
-    signal.addEventListener("abort", close, { once: true });
-    client.on("close", () => signal.removeEventListener("abort", close));
+    // From now on, so that an abort ends a connection that is only being made.
+    this.#client = client;
     try {
       await client.connect();
     } catch (error) {
       client.close();
       throwIfAborted(signal);
-      throw this.error(error);
+      const problem = this.error(error);
+      throw this.#connected ? passing(problem) : problem;
     }
-    this.#client = client;
     this.#connected = true;
     return client;
   }
@@ -174,4 +185,14 @@ export class ImapSession implements AsyncDisposable {
     // For a level without a method imapflow does not even make the entry.
     return (trace ? { ...problems, debug: say, info: say } : problems) as Logger;
   }
+}
+
+/**
+ * What is wrong for good before the first login is a passing trouble after it: the password, the name and the port were
+ * right, so a server that is restarted, or has too many connections, is tried again.
+ */
+function passing(problem: BackupError): BackupError {
+  const { code, message, cause } = problem;
+  if (code !== "AUTH_FAILED" && code !== "HOST_UNKNOWN" && code !== "PROTOCOL") return problem;
+  return new BackupError(code, message, { transient: true, cause });
 }

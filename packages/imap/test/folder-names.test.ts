@@ -39,7 +39,10 @@ const hostile = fc.oneof(
   ),
   fc.string({ unit: "binary", maxLength: 20 }),
   fc.string({ unit: "grapheme", maxLength: 20 }),
-  fc.string({ unit: fc.constantFrom("a", "A", "é", "É", "e\u0301", "ß", "İ"), maxLength: 4 }),
+  fc.string({
+    unit: fc.constantFrom("a", "A", "é", "É", "e\u0301", "ß", "s", "İ", "ı", "i", "ς", "σ", "Σ"),
+    maxLength: 4,
+  }),
   fc.string({ unit: fc.constantFrom("x", "X", "ä", "%", "\ud800", "/"), minLength: 200, maxLength: 600 }),
   // Lone surrogates, as a broken decoder leaves them.
   fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 6 }).map((codes) => String.fromCharCode(...codes)),
@@ -81,6 +84,21 @@ describe("folder names", () => {
     expect(directoriesFor([["foo"], ["Foo"], ["FOO", "a"]])).toEqual(["foo", "%46oo", "%46%4F%4F/a"]);
     const [composed, decomposed] = directoriesFor([["\u00e9"], ["e\u0301"]]);
     expect(composed).not.toBe(decomposed);
+    expect(directoriesFor([["ς"], ["σ"]])).toEqual(["%CF%82", "%CF%83"]);
+    expect(directoriesFor([["i"], ["ı"]])).toEqual(["i", "%C4%B1"]);
+    expect(directoriesFor([["ς"], ["a", "σ"]])).toEqual(["ς", "a/σ"]);
+  });
+
+  it("takes work that grows with a name's depth, not with its square", () => {
+    const depth = 20_000;
+    const before = process.cpuUsage();
+    const folders = Array.from({ length: 10 }, (_, index) => [
+      String(index),
+      ...Array.from({ length: depth }, () => "d"),
+    ]);
+    expect(directoriesFor(folders).map((directory) => directory.length)).toEqual(folders.map(() => 1 + 2 * depth));
+    // Seconds of the processor, of which the square takes minutes.
+    expect(process.cpuUsage(before).user / 1e6).toBeLessThan(10);
   });
 
   it("cuts names that no file system holds", () => {
@@ -104,8 +122,9 @@ describe("folder names", () => {
             expect(part).not.toMatch(/[\x00-\x1f\x7f\\:*?"<>|\ud800-\udbff](?![\udc00-\udfff])/);
           }
         }
-        const folded = new Set(directories.map((directory) => directory.normalize("NFC").toLowerCase()));
-        expect(folded.size).toBe(folders.length);
+        const plain = directories.map((directory) => directory.normalize("NFC"));
+        expect(new Set(plain.map((directory) => directory.toLowerCase())).size).toBe(folders.length);
+        expect(new Set(plain.map((directory) => directory.toUpperCase().toLowerCase())).size).toBe(folders.length);
       }),
       { numRuns: 3000 },
     );

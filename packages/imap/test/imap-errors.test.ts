@@ -87,6 +87,13 @@ describe("an error of the connection", () => {
     );
   });
 
+  it.each(["UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG"])("a login refused with %s blames no password", (code) => {
+    const reason = { authenticationFailed: true, serverResponseCode: code, responseText: "Too many connections" };
+    const error = imapError(failure(reason), PLACE);
+    expect(error).toMatchObject({ code: "CONNECTION_REFUSED", transient: true });
+    expect(error.message).toMatch(/cannot let alice in now \("Too many connections"\).*try again later/);
+  });
+
   it.each([
     ["tlsFailed", failure({ tlsFailed: true })],
     ["its text", new Error("Server does not support STARTTLS")],
@@ -166,5 +173,12 @@ describe("what a server says", () => {
   it("is left as it is where it holds no secret", () => {
     const text = 'a1 NO [ALERT] $& $1 pass word \\ "quoted" 日本語';
     expect(scrub(text, PLACE.secret)).toBe(text);
+
+    class Empty extends Secret {
+      override reveal(): string {
+        return "";
+      }
+    }
+    expect(scrub(text, new Empty("x"))).toBe(text);
   });
 });

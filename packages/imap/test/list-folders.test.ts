@@ -138,6 +138,26 @@ describe("the list of folders", () => {
     expect(names).toEqual(all.names);
   });
 
+  it("leaves out a name that is too long or too deep for a path, and says so", async () => {
+    const [long, deep] = ["x".repeat(3001), `${"d/".repeat(100)}d`];
+    const [longest, deepest] = ["y".repeat(3000), `${"e/".repeat(99)}e`];
+    for (const name of [long, deep, longest, deepest]) server.folders.set(name, makeFolder(1));
+    try {
+      const { names, unavailable } = await listed();
+      expect(names).toContain(longest);
+      expect(names).toContain(deepest);
+      expect(names).not.toContain(long);
+      expect(names).not.toContain(deep);
+      expect(unavailable.map(({ error }) => error.code)).toEqual(["COLLECTION_UNAVAILABLE", "COLLECTION_UNAVAILABLE"]);
+      expect(unavailable.map(({ error }) => error.message).toSorted()).toEqual([
+        expect.stringContaining("101 parts"),
+        expect.stringContaining("3001 characters"),
+      ]);
+    } finally {
+      for (const name of [long, deep, longest, deepest]) server.folders.delete(name);
+    }
+  });
+
   it("knows a folder by the directory that marks it", () => {
     expect(collectionPathOf("Archive/2024/cur")).toBe("Archive/2024");
     expect(collectionPathOf("Archive/2024")).toBeUndefined();

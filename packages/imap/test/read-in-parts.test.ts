@@ -72,6 +72,25 @@ describe("a message in parts", () => {
     expect(starts).toEqual([10, 14, 24, 34]);
   });
 
+  it("is whole at once where the first part is more than asked", async () => {
+    const pieces: Buffer[] = [];
+    const never = (): Promise<Buffer> => Promise.reject(new Error("asked for more"));
+    for await (const piece of readInParts(bytes(25), 40, LENGTH, never)) pieces.push(piece);
+    expect(Buffer.concat(pieces)).toEqual(bytes(25));
+  });
+
+  it("ends with an error when it never ends by itself", async () => {
+    const part = Buffer.alloc(1024 * 1024);
+    const announced = 3 * part.byteLength;
+    let received = 0;
+    const reading = async (): Promise<void> => {
+      for await (const piece of readInParts(part, announced, part.byteLength, () => Promise.resolve(part)))
+        received += piece.byteLength;
+    };
+    await expect(reading()).rejects.toMatchObject({ code: "ITEM_UNREADABLE", transient: true });
+    expect(received).toBe(70 * part.byteLength);
+  });
+
   it("ends with an error when the message vanishes on the way, not as a shorter one", async () => {
     const pieces: Buffer[] = [];
     const reading = async (): Promise<void> => {

@@ -26,6 +26,7 @@ export function parseItem(text: string): Item | undefined {
 
 interface RowOddities {
   readonly nil?: boolean;
+  readonly whole?: boolean;
   readonly announce?: ((sent: number) => number) | undefined;
 }
 
@@ -37,10 +38,11 @@ export function messageRow(sequence: number, message: Message, items: readonly I
 
 function valueOf(
   message: Message,
-  { name, section, partial }: Item,
+  { name, section, partial: asked }: Item,
   odd: RowOddities,
 ): (string | Literal)[] | undefined {
   if (section !== undefined) {
+    const partial = odd.whole ? undefined : asked;
     const label = `BODY[${section}]${partial ? `<${partial.start}>` : ""}`;
     if (odd.nil) return [`${label} NIL`];
     const bytes = cutOut(sectionOf(message.bytes, section), partial);

@@ -69,11 +69,12 @@ interface RowsInput {
 function* rowsOf({ sequence, message, items, odd }: RowsInput) {
   const again: Message[] = [];
   let announce: ((sent: number) => number) | undefined;
-  let [omit, garbage, nil] = [false, false, false];
+  let [omit, garbage, nil, whole] = [false, false, false, false];
   for (const oddity of odd) {
     if (oddity.type === "omit") omit = true;
     else if (oddity.type === "garbage") garbage = true;
     else if (oddity.type === "nil") nil = true;
+    else if (oddity.type === "whole") whole = true;
     else if (oddity.type === "twice") again.push({ ...message, bytes: oddity.bytes ?? message.bytes });
     else if (oddity.type === "announce") {
       announce = (sent) => ("size" in oddity ? oddity.size : Math.max(0, sent + oddity.more));
@@ -83,6 +84,6 @@ function* rowsOf({ sequence, message, items, odd }: RowsInput) {
     } else yield oddity;
   }
   if (garbage) yield [GARBAGE];
-  else if (!omit) yield messageRow(sequence, message, items, { nil, announce });
+  else if (!omit) yield messageRow(sequence, message, items, { nil, whole, announce });
   for (const copy of again) yield messageRow(sequence, copy, items);
 }

@@ -62,6 +62,8 @@ export type Oddity = (
   | { readonly type: "garbage" }
   /** `BODY[] NIL`. */
   | { readonly type: "nil" }
+  /** All of it, as `BODY[]`, whatever part is asked for. */
+  | { readonly type: "whole" }
   /** Before its own row, one of a UID that nobody asked for. */
   | { readonly type: "unasked"; readonly uid: number; readonly bytes?: Bytes }
   /** Its row, then its row again, with other bytes if given. */
