@@ -81,9 +81,9 @@ export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise
 
   const wanted = new Map<Path, Collection>();
   let failed = 0;
-  const fail = (name: string, { code, message }: BackupError): void => {
+  const fail = (name: string, { code, message }: BackupError, item?: string): void => {
     failed++;
-    onEvent({ type: "failed", collection: name, code, message });
+    onEvent({ type: "failed", collection: name, ...(item === undefined ? {} : { item }), code, message });
   };
   for (const collection of offered) {
     if (isUnavailable(collection)) {
@@ -136,7 +136,7 @@ export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise
     }
     try {
       const { delta, unavailable } = await compareOne(input, collection, { stamps, disturbed: isDisturbed(path) });
-      for (const { error } of unavailable) fail(name, error);
+      for (const { name: item, error } of unavailable) fail(name, error, item);
       compared.push({ path, name, collection, delta, incomplete: unavailable.length > 0 });
       announce(onEvent, name, "compared", delta);
     } catch (error) {

@@ -35,6 +35,7 @@ export class ImapSource implements Source<MailItem> {
   readonly leaves = ["cur", "new", "tmp"];
   readonly #session: ImapSession;
   readonly #filter: FolderFilter;
+  readonly #warn: (message: string) => void;
   readonly #folders = new Map<Path, Folder>();
 
   constructor(options: ImapSourceOptions) {
@@ -42,6 +43,7 @@ export class ImapSource implements Source<MailItem> {
     const { user } = options.login;
     this.id = `imap:${user.includes("@") ? user : `${user}@${options.server.host}`}`;
     this.#session = new ImapSession(options);
+    this.#warn = (message) => options.onEvent?.({ type: "warning", code: "NOTHING_SELECTED", message });
     this.#filter = { include: options.filter?.include ?? [], exclude: options.filter?.exclude ?? [] };
   }
 
@@ -59,7 +61,7 @@ export class ImapSource implements Source<MailItem> {
   }
 
   async *collections(signal: AbortSignal): AsyncGenerator<Collection | Unavailable> {
-    const { folders, unmatched, names, unavailable } = await listFolders(this.#session, this.#filter, signal);
+    const { folders, unmatched, unused, names, unavailable } = await listFolders(this.#session, this.#filter, signal);
     if (names.length > 0 && folders.length === 0)
       throw new BackupError(
         "NOTHING_SELECTED",
@@ -74,6 +76,8 @@ export class ImapSource implements Source<MailItem> {
           `no folder matches --folder '${pattern}'; the account has ${listOf(names)}`,
         ),
       };
+    for (const pattern of unused)
+      this.#warn(`no folder matches --exclude-folder '${pattern}'; the account has ${listOf(names)}`);
     this.#folders.clear();
     for (const folder of folders) {
       this.#folders.set(folder.path, folder);
@@ -81,7 +85,11 @@ export class ImapSource implements Source<MailItem> {
     }
   }
 
-  async *list(collection: Collection, view: View, signal: AbortSignal): AsyncGenerator<readonly MailItem[]> {
+  async *list(
+    collection: Collection,
+    view: View,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly (MailItem | Unavailable)[]> {
     yield await listMessages(this.#session, this.#folderOf(collection.path), view, signal);
   }
 
@@ -89,7 +97,7 @@ export class ImapSource implements Source<MailItem> {
     const byFolder = new Map<Path, MessageItem[]>();
     for (const item of items) {
       throwIfAborted(signal);
-      if (item.sidecar) yield "error" in item ? { item, error: item.error } : { item, bytes: item.bytes };
+      if (item.sidecar) yield { item, bytes: item.bytes };
       else {
         const group = byFolder.get(item.collection);
         if (group) group.push(item);

@@ -21,6 +21,8 @@ export interface FolderList {
   readonly folders: readonly Folder[];
   /** Patterns of `include` that no folder matched. */
   readonly unmatched: readonly string[];
+  /** Patterns of `exclude` that no folder matched. */
+  readonly unused: readonly string[];
   /** Names of every folder of the account, also those left out. */
   readonly names: readonly string[];
   /** What the server listed and nobody can make a folder of. */
@@ -68,8 +70,9 @@ export async function listFolders(
     folders.push({ path, name: folder.join("/"), mailbox, ...fingerprint(entry) });
   }
   const names = named.map(({ folder }) => folder.join("/"));
-  const unmatched = filter.include.filter((pattern) => !names.some((name) => picomatch.isMatch(name, pattern, GLOB)));
-  return { folders, unmatched, names, unavailable };
+  const matchesNone = (pattern: string): boolean => !names.some((name) => picomatch.isMatch(name, pattern, GLOB));
+  const [unmatched, unused] = [filter.include.filter(matchesNone), filter.exclude.filter(matchesNone)];
+  return { folders, unmatched, unused, names, unavailable };
 }
 
 interface Listed {

@@ -1,9 +1,17 @@
-import { BackupError, type Known, type Path, type View, isBackupError, throwIfAborted } from "@backup/core";
+import {
+  BackupError,
+  type Known,
+  type Path,
+  type Unavailable,
+  type View,
+  isBackupError,
+  throwIfAborted,
+} from "@backup/core";
 import { type Row, fetchRows } from "./fetch-rows.js";
 import { flagLetters } from "./flags.js";
 import { KEYWORDS_FILE, KeywordTable, MORE_KEYWORDS_FILE, moreKeywordsLine } from "./keywords.js";
 import type { Folder } from "./list-folders.js";
-import type { MailItem, MessageItem, MissingItem, SidecarItem } from "./mail-item.js";
+import type { MailItem, MessageItem, SidecarItem } from "./mail-item.js";
 import { MESSAGE_REV, type MessageName, messageId, readMessageName } from "./message-names.js";
 import { openFolder } from "./open-folder.js";
 import type { ImapSession } from "./session.js";
@@ -17,7 +25,7 @@ export async function listMessages(
   folder: Folder,
   view: View,
   signal: AbortSignal,
-): Promise<readonly MailItem[]> {
+): Promise<readonly (MailItem | Unavailable)[]> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await listOnce(session, folder, view, signal);
@@ -40,7 +48,7 @@ async function listOnce(
   folder: Folder,
   view: View,
   signal: AbortSignal,
-): Promise<readonly MailItem[]> {
+): Promise<readonly (MailItem | Unavailable)[]> {
   // Opened anew: the number of messages is held against the rows.
   const { client, mailbox } = await openFolder(session, folder, { fresh: true, signal });
   const { uidValidity } = mailbox;
@@ -51,7 +59,7 @@ async function listOnce(
   const rows = await fetchRows({ session, folder, client, exists: mailbox.exists, expected });
 
   const table = new KeywordTable(await readSidecar(view, folder.path, KEYWORDS_FILE));
-  const items: MailItem[] = [];
+  const items: (MailItem | Unavailable)[] = [];
   let more = "";
   for (const row of [...rows.values()].toSorted((a, b) => a.uid - b.uid)) {
     const name = stored.get(messageId(uidValidity, row.uid));
@@ -60,7 +68,7 @@ async function listOnce(
     items.push(item);
     if (rest.length > 0) more += moreKeywordsLine(item.id, rest);
     if (row.flags) continue;
-    items.push(missingFlags(folder, item));
+    items.push(withoutFlags(folder, item));
     const before = await readSidecar(view, folder.path, MORE_KEYWORDS_FILE);
     more += before.split(/(?<=\n)/).find((line) => line.startsWith(`${item.id} `)) ?? "";
   }
@@ -99,10 +107,9 @@ function messageItem(input: {
   };
 }
 
-function missingFlags(folder: Folder, { id, uid, collection }: MessageItem): MissingItem {
+function withoutFlags(folder: Folder, { id, uid }: MessageItem): Unavailable {
   const message = `flags and date of message UID ${uid} of folder ${folder.name} cannot be had from the server; it will be asked again by the next run`;
-  const error = new BackupError("ITEM_UNREADABLE", message, { transient: true });
-  return { id: `${id} flags`, rev: "missing", sidecar: true, collection, size: 0, mtime: 0, error };
+  return { name: id, error: new BackupError("ITEM_UNREADABLE", message, { transient: true }) };
 }
 
 async function readSidecar(view: View, collection: Path, file: string): Promise<string> {

@@ -1,4 +1,4 @@
-import type { BackupError, Item } from "@backup/core";
+import type { Item } from "@backup/core";
 
 /** A message of a folder. */
 export interface MessageItem extends Item {
@@ -15,13 +15,4 @@ export interface SidecarItem extends Item {
   readonly bytes: Uint8Array;
 }
 
-/**
- * What the server does not tell of a message that is listed otherwise: it always fails, so that the run is partial and
- * the next one asks again.
- */
-export interface MissingItem extends Item {
-  readonly sidecar: true;
-  readonly error: BackupError;
-}
-
-export type MailItem = MessageItem | SidecarItem | MissingItem;
+export type MailItem = MessageItem | SidecarItem;
