@@ -92,8 +92,8 @@ function ranges(uids: readonly number[]): readonly string[] {
 }
 
 /** imapflow's own text is `Command failed`; the server's is beside it. */
-function reason(error: unknown): unknown {
-  return error instanceof Error && "responseText" in error ? error.responseText : error;
+function reason(error: unknown): string {
+  return String(error instanceof Error && "responseText" in error ? error.responseText : error);
 }
 
 function check(answer: unknown, what: string): void {
