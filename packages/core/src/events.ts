@@ -1,4 +1,3 @@
-import type { Path } from "./model.js";
 import type { Report } from "./report.js";
 
 /**
@@ -48,7 +47,7 @@ export type BackupEvent =
       readonly message: string;
     }
   /** For DEBUG: what the layers below do. */
-  | { readonly type: "debug"; readonly message: string; readonly path?: Path }
+  | { readonly type: "debug"; readonly message: string }
   | { readonly type: "end"; readonly report: Report };
 
 export type EventSink = (event: BackupEvent) => void;

@@ -1,9 +1,10 @@
 import { close, constants, fsync, futimes, open, rename, unlink, write } from "node:fs";
+import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { ContentHash, contentOf } from "./digest.js";
 import { ignoring } from "./disk-error.js";
 import { throwIfAborted } from "./errors.js";
-import { type PutOptions, directoriesOf } from "./local-put.js";
+import type { PutOptions } from "./local-put.js";
 import type { Body, Content, Item, Outcome } from "./model.js";
 import { syncDirectory } from "./sync-directory.js";
 
@@ -56,10 +57,9 @@ export class LocalBatch<I extends Item> {
   /** Makes all of the batch durable and visible. */
   async publish(): Promise<readonly Outcome<I>[]> {
     const { signal, name, at } = this.#options;
-    await Promise.all(this.#writes);
+    const written = (await Promise.all(this.#writes)).filter((file) => file !== undefined);
     if (this.#failure) throw this.#failure.error;
     throwIfAborted(signal);
-    const written = (await Promise.all(this.#writes)).filter((file) => file !== undefined);
     // Named first: a name that is refused throws while `discard` still has all of the batch.
     const outcomes = written.map(({ item, content }) => ({ item, path: name(item, content), content }));
     const targets = outcomes.map(({ path }) => at(path));
@@ -74,7 +74,7 @@ export class LocalBatch<I extends Item> {
       await all(written.map(({ temporary }) => ignoring(["ENOENT", "EIO", "EROFS"], unlinkFile(temporary))));
       throw error;
     }
-    for (const directory of directoriesOf(targets)) await syncDirectory(directory);
+    for (const directory of new Set(targets.map((target) => dirname(target)))) await syncDirectory(directory);
     return [...this.#failed, ...outcomes];
   }
 

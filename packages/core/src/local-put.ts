@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { LocalBatch } from "./local-batch.js";
 import { diskError } from "./disk-error.js";
 import { throwIfAborted } from "./errors.js";
@@ -67,11 +67,4 @@ export async function* putBatches<I extends Item>(
     await batch.discard();
   }
   if (sourceError) throw sourceError.error;
-}
-
-/** The directories of these files. */
-export function directoriesOf(files: Iterable<string>): ReadonlySet<string> {
-  const directories = new Set<string>();
-  for (const file of files) directories.add(dirname(file));
-  return directories;
 }
