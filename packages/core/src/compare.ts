@@ -1,3 +1,4 @@
+import type { Copy } from "./copies.js";
 import type { Item, Known, Naming, Path } from "./model.js";
 import type { Move } from "./store.js";
 
@@ -14,6 +15,8 @@ export interface Delta<I extends Item = Item> {
    * whose item is gone while another item of the collection has the same bytes.
    */
   readonly spare: readonly Path[];
+  /** Files that stay, under their new names, where the name says what the bytes are. */
+  readonly stays: readonly Copy[];
   /** Digests of the files that stay; empty unless `disturbed`. */
   readonly staying: ReadonlySet<string>;
   /** Items at the source, sidecars left out. */
@@ -50,6 +53,7 @@ export function compare<I extends Item>(
   const renames: Move[] = [];
   const added: I[] = [];
   const spare: Path[] = [];
+  const stays: Copy[] = [];
   const staying = new Set<string>();
   let count = 0;
   for (const item of items) {
@@ -68,6 +72,9 @@ export function compare<I extends Item>(
       if (disturbed && chosen.content) staying.add(chosen.content.digest);
       if (to !== chosen.file.path) renames.push({ from: chosen.file.path, to });
       taken.add(to);
+      const { content, file } = chosen;
+      if (content?.size === file.size && !item.sidecar)
+        stays.push({ path: to, digest: content.digest, size: file.size, mtime: file.mtime });
     }
     for (const copy of copies) if (copy !== chosen) spare.push(copy.file.path);
   }
@@ -76,5 +83,5 @@ export function compare<I extends Item>(
     if (gone.content && staying.has(gone.content.digest)) spare.push(gone.file.path);
     else vanished.push(gone);
   }
-  return { renames, added, vanished, spare, staying, items: count, held };
+  return { renames, added, vanished, spare, stays, staying, items: count, held };
 }

@@ -1,5 +1,6 @@
 import type { Delta } from "./compare.js";
 import { BackupError } from "./errors.js";
+import { likeness } from "./likeness.js";
 import type { Item, Known } from "./model.js";
 
 /** Collections and accounts below this many items are never stopped. */
@@ -55,9 +56,4 @@ export function unlikelyMoved(vanished: readonly Known[], added: readonly Item[]
     if (left > 0) likes.set(like, left - 1);
     return left === 0;
   });
-}
-
-/** Whole seconds: what INTERNALDATE and most file systems tell. */
-function likeness(size: number, mtime: number): string {
-  return `${size} ${Math.floor(mtime / 1000)}`;
 }

@@ -37,6 +37,16 @@ export type BackupEvent =
       readonly totalItems: number;
       readonly totalBytes: number;
     }
+  /** Bytes of the batch that is on its way to another host: not durable yet, and not part of `progress`. */
+  | { readonly type: "sending"; readonly bytes: number; readonly totalBytes: number }
+  /** How files reach another host; once, before the first one is sent. */
+  | {
+      readonly type: "transport";
+      readonly host: string;
+      readonly transport: "rsync" | "sftp";
+      /** For a person: why this one. */
+      readonly message: string;
+    }
   | { readonly type: "warning"; readonly code: string; readonly message: string }
   /** Something is missing from the backup; the run goes on and ends as partial. */
   | {

@@ -24,11 +24,12 @@ export type {
   Unavailable,
 } from "./model.js";
 export type { Source, View } from "./source.js";
-export type { Move, Store } from "./store.js";
+export type { Move, Place, Store } from "./store.js";
 export { LocalStore, type LocalStoreOptions } from "./local-store.js";
-export { type Lease, type LeaseFile, type LeaseTiming, takeLease } from "./lease.js";
+export { type Lease, type LeaseFile, LEASE_TIMING, type LeaseTiming, takeLease } from "./lease.js";
+export { isDeadHere, processMark } from "./process-mark.js";
 export { ContentHash, contentOf } from "./digest.js";
-export { checkPath, isSafe, parentOf } from "./paths.js";
+export { PRIVATE, checkPath, isSafe, parentOf } from "./paths.js";
 export { Secret } from "./secret.js";
 export { type SecretQuery, findSecret } from "./find-secret.js";
 export {

@@ -1,11 +1,11 @@
-import { close, constants, fsync, futimes, open, rename, unlink, write } from "node:fs";
+import { close, constants, fsync, futimes, link, open, rename, unlink, write } from "node:fs";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { ContentHash, contentOf } from "./digest.js";
 import { ignoring } from "./disk-error.js";
 import { throwIfAborted } from "./errors.js";
 import type { PutOptions } from "./local-put.js";
-import type { Body, Content, Item, Outcome } from "./model.js";
+import type { Body, Content, Item, Outcome, Path } from "./model.js";
 import { syncDirectory } from "./sync-directory.js";
 
 /** A file under its temporary name, complete and not yet synced. */
@@ -23,6 +23,7 @@ const syncFile = promisify(fsync);
 const closeFile = promisify(close);
 const renameFile = promisify(rename);
 const unlinkFile = promisify(unlink);
+const linkFile = promisify(link);
 
 /** Files that are written, synced and renamed together: published whole or not at all. */
 export class LocalBatch<I extends Item> {
@@ -56,26 +57,39 @@ export class LocalBatch<I extends Item> {
 
   /** Makes all of the batch durable and visible. */
   async publish(): Promise<readonly Outcome<I>[]> {
-    const { signal, name, at } = this.#options;
+    const { signal, place, at } = this.#options;
     const written = (await Promise.all(this.#writes)).filter((file) => file !== undefined);
     if (this.#failure) throw this.#failure.error;
     throwIfAborted(signal);
-    // Named first: a name that is refused throws while `discard` still has all of the batch.
-    const outcomes = written.map(({ item, content }) => ({ item, path: name(item, content), content }));
-    const targets = outcomes.map(({ path }) => at(path));
-    await all(written.map(({ descriptor }) => syncFile(descriptor)));
+    // Placed first: a path that is refused throws while `discard` still has all of the batch.
+    const placed = written.map((file) => {
+      const { path, same } = place(file.item, file.content);
+      return { ...file, path, target: at(path), same };
+    });
+    const isLinked = await all(placed.map((file) => this.#link(file)));
+    const rest = placed.filter((_file, index) => !isLinked[index]);
+    const linked = placed.filter((_file, index) => isLinked[index]);
+    await all(rest.map(({ descriptor }) => syncFile(descriptor)));
     throwIfAborted(signal);
     this.#writes.length = 0;
     try {
-      await all(written.map(({ descriptor }) => closeFile(descriptor)));
-      await all(written.map(({ temporary }, index) => renameFile(temporary, targets[index] ?? "")));
+      await all(placed.map(({ descriptor }) => closeFile(descriptor)));
+      await all(rest.map(({ temporary, target }) => renameFile(temporary, target)));
     } catch (error) {
       // Only those that were not renamed are still there; the next put takes the same temporary names.
-      await all(written.map(({ temporary }) => ignoring(["ENOENT", "EIO", "EROFS"], unlinkFile(temporary))));
+      await all(placed.map(({ temporary }) => ignoring(["ENOENT", "EIO", "EROFS"], unlinkFile(temporary))));
       throw error;
     }
-    for (const directory of new Set(targets.map((target) => dirname(target)))) await syncDirectory(directory);
-    return [...this.#failed, ...outcomes];
+    await all(linked.map(({ temporary }) => ignoring(["ENOENT"], unlinkFile(temporary))));
+    for (const directory of new Set(placed.map(({ target }) => dirname(target)))) await syncDirectory(directory);
+    return [...this.#failed, ...placed.map(({ item, path, content }) => ({ item, path, content }))];
+  }
+
+  /** Makes the target another name of the file that has its bytes; false: where that cannot be, or where one is. */
+  async #link({ same, target }: { readonly same: Path | undefined; readonly target: string }): Promise<boolean> {
+    if (same === undefined) return false;
+    const linked = linkFile(this.#options.at(same), target).then(() => true as const);
+    return (await ignoring(["EEXIST", "ENOENT", "EMLINK", "EPERM", "EXDEV", "ENOTSUP", "ENOSYS"], linked)) ?? false;
   }
 
   /** Removes what was not published. What it cannot remove, the next lease clears. */
@@ -141,8 +155,12 @@ export class LocalBatch<I extends Item> {
 }
 
 /** Waits for all, also when one fails, so that nothing goes on behind the error. */
-async function all(tasks: readonly Promise<unknown>[]): Promise<void> {
-  for (const result of await Promise.allSettled(tasks)) if (result.status === "rejected") throw result.reason;
+async function all<T>(tasks: readonly Promise<T>[]): Promise<readonly T[]> {
+  const results = await Promise.allSettled(tasks);
+  return results.map((result) => {
+    if (result.status === "rejected") throw result.reason;
+    return result.value;
+  });
 }
 
 /** As a text, because Node takes a number before 1970 for the present. */

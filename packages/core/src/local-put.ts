@@ -3,9 +3,10 @@ import { LocalBatch } from "./local-batch.js";
 import { diskError } from "./disk-error.js";
 import { throwIfAborted } from "./errors.js";
 import type { Body, Content, Item, Outcome, Path } from "./model.js";
+import type { Place } from "./store.js";
 
 export interface PutOptions<I extends Item> {
-  readonly name: (item: I, content: Content) => Path;
+  readonly place: (item: I, content: Content) => Place;
   readonly signal: AbortSignal;
   /** The file of a path. */
   readonly at: (path: Path) => string;

@@ -8,7 +8,7 @@ import { clearLeaseLeftovers, localLeaseFile } from "./local-lease-file.js";
 import { putBatches } from "./local-put.js";
 import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "./model.js";
 import { PRIVATE, checkPath, parentOf } from "./paths.js";
-import type { Move, Store } from "./store.js";
+import type { Move, Place, Store } from "./store.js";
 import { syncDirectory } from "./sync-directory.js";
 
 export interface LocalStoreOptions {
@@ -91,16 +91,19 @@ export class LocalStore implements Store {
     return found;
   }
 
-  async list(directory: Path, signal: AbortSignal): Promise<readonly Stored[]> {
-    const at = this.#at(directory);
-    const names = await this.#guard(ignoring(["ENOENT", "ENOTDIR"], readdir(at)));
+  async list(directories: readonly Path[], signal: AbortSignal): Promise<readonly Stored[]> {
     const files: Stored[] = [];
-    for (const [index, name] of (names ?? []).entries()) {
-      if (index % STAT_CHUNK === STAT_CHUNK - 1) await new Promise(setImmediate);
-      throwIfAborted(signal);
-      // In chunks and not asynchronous: ten times cheaper on a listing that the kernel has at hand.
-      const stats = this.#stat(join(at, name));
-      if (stats?.isFile()) files.push({ path: `${directory}/${name}`, size: stats.size, mtime: stats.mtimeMs });
+    // One after the other: what the kernel has at hand is not quicker side by side.
+    for (const directory of directories) {
+      const at = this.#at(directory);
+      const names = await this.#guard(ignoring(["ENOENT", "ENOTDIR"], readdir(at)));
+      for (const [index, name] of (names ?? []).entries()) {
+        if (index % STAT_CHUNK === STAT_CHUNK - 1) await new Promise(setImmediate);
+        throwIfAborted(signal);
+        // In chunks and not asynchronous: ten times cheaper on a listing that the kernel has at hand.
+        const stats = this.#stat(join(at, name));
+        if (stats?.isFile()) files.push({ path: `${directory}/${name}`, size: stats.size, mtime: stats.mtimeMs });
+      }
     }
     return files;
   }
@@ -153,11 +156,11 @@ export class LocalStore implements Store {
 
   async *put<I extends Item>(
     bodies: AsyncIterable<Body<I>>,
-    name: (item: I, content: Content) => Path,
+    place: (item: I, content: Content) => Place,
     signal: AbortSignal,
   ): AsyncGenerator<readonly Outcome<I>[]> {
     yield* putBatches(bodies, {
-      name,
+      place,
       signal,
       at: (path) => this.#at(path),
       temporary: this.#temporary(),

@@ -1,3 +1,4 @@
+import { Copies, type Copy } from "./copies.js";
 import { type Checkpoint, OPEN, type Seen, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import { type Loss, checkDeletionLimit, unlikelyMoved, withoutCopy } from "./deletion-limit.js";
 import { BackupError } from "./errors.js";
@@ -99,7 +100,9 @@ async function apply<I extends Item>(input: ApplyInput<I>): Promise<Applied> {
   const { source, store, survey, work, signal, keepDeleted } = input;
   await store.makeDirectories(survey.missing, signal);
   await store.move([...work.renames, ...work.moves], signal);
-  const done = await transfer({ ...input, items: work.puts, remember: work.vanished.length + work.spare.length > 0 });
+  const remember = work.vanished.length + work.spare.length > 0;
+  const copies = new Copies(work.puts, filesThere(input));
+  const done = await transfer({ ...input, items: work.puts, copies, remember });
   if (survey.failed > 0 || done.failedItems.size > 0) return { transfer: done, removed: [], kept: [], postponed: true };
 
   const go = removals(work, done.arrived);
@@ -117,6 +120,13 @@ async function apply<I extends Item>(input: ApplyInput<I>): Promise<Applied> {
   const directories = vanished.flatMap(({ path }) => directoriesOf(path, source));
   if (!keepDeleted) await store.removeDirectories(directories, signal);
   return { transfer: done, removed, kept: keepDeleted ? go.deleted : [], postponed: false };
+}
+
+/** The files of the compared collections whose names say what their bytes are. */
+function* filesThere<I extends Item>({ survey, work }: Pick<ApplyInput<I>, "survey" | "work">): Generator<Copy> {
+  for (const { delta } of survey.compared) yield* delta.stays;
+  for (const { file, content } of work.vanished)
+    if (content?.size === file.size) yield { ...file, digest: content.digest };
 }
 
 /**

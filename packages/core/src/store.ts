@@ -6,6 +6,16 @@ export interface Move {
   readonly to: Path;
 }
 
+/** Where the bytes of a body go. */
+export interface Place {
+  readonly path: Path;
+  /**
+   * A file that the store holds with these bytes and this time: the store may make `path` another name of it, a hard
+   * link, instead of writing the bytes again. Where it cannot, it writes them.
+   */
+  readonly same?: Path | undefined;
+}
+
 /**
  * A place that holds files. Only stores write.
  *
@@ -32,8 +42,8 @@ export interface Store extends AsyncDisposable {
    */
   directories(leaves: readonly string[], signal: AbortSignal): Promise<readonly Directory[]>;
 
-  /** Regular files directly in this directory; a missing one holds none. Symbolic links are not files. */
-  list(directory: Path, signal: AbortSignal): Promise<readonly Stored[]>;
+  /** Regular files directly in these directories; a missing one holds none. Symbolic links are not files. */
+  list(directories: readonly Path[], signal: AbortSignal): Promise<readonly Stored[]>;
 
   /** @throws BackupError NOT_FOUND */
   read(path: Path, signal: AbortSignal): Promise<Uint8Array>;
@@ -45,13 +55,13 @@ export interface Store extends AsyncDisposable {
   move(moves: readonly Move[], signal: AbortSignal): Promise<void>;
 
   /**
-   * Writes files, 0600: each to a temporary name, synced, then renamed to `name(item, content)`, replacing what is there.
+   * Writes files, 0600: each to a temporary name, synced, then renamed to where `place` says, replacing what is there.
    * Yields, in batches, what became of each body. A body whose bytes throw is reported as its outcome and leaves no file;
    * an error of the store itself ends the call after what was complete is published.
    */
   put<I extends Item>(
     bodies: AsyncIterable<Body<I>>,
-    name: (item: I, content: Content) => Path,
+    place: (item: I, content: Content) => Place,
     signal: AbortSignal,
   ): AsyncIterable<readonly Outcome<I>[]>;
 

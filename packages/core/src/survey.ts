@@ -1,3 +1,4 @@
+import { ahead } from "./ahead.js";
 import { type Checkpoint, type Seen } from "./checkpoint.js";
 import { type Delta, compare } from "./compare.js";
 import { BackupError, isBackupError, throwIfAborted } from "./errors.js";
@@ -52,6 +53,9 @@ export interface SurveyInput<I extends Item> {
 
 /** Longest path of a collection, bytes: with the root before and a file's name after it, Linux takes 4095. */
 const LONGEST = 3000;
+
+/** Files that stay and are remembered, for what arrives with the same bytes; more would be most of the memory. */
+const MOST_STAYS = 100_000;
 
 /** The directories of a collection at the destination, parents first. */
 export function directoriesOf(path: Path, { leaves }: Pick<Source, "leaves">): readonly Path[] {
@@ -116,8 +120,8 @@ export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise
   };
   const compared: Compared<I>[] = [];
   const unchanged = new Map<Path, Seen>();
+  const changed: Collection[] = [];
   for (const collection of wanted.values()) {
-    throwIfAborted(signal);
     const { path, name } = collection;
     const before = seen.get(path);
     if (before && before.fingerprint === collection.fingerprint && before.stamp === stampOf(path, source, stamps)) {
@@ -132,10 +136,18 @@ export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise
         renamed: 0,
         removed: 0,
       });
-      continue;
-    }
+    } else changed.push(collection);
+  }
+  let stays = 0;
+  // The destination lists the next collection while the source lists this one: they wait for different networks.
+  for await (const { item: collection, result: known } of ahead(changed, ({ path }) => knownAt(input, path, stamps))) {
+    throwIfAborted(signal);
+    const { path, name } = collection;
     try {
-      const { delta, unavailable } = await compareOne(input, collection, { stamps, disturbed: isDisturbed(path) });
+      const found = await compareOne(input, { collection, known, disturbed: isDisturbed(path) });
+      const { unavailable } = found;
+      stays += found.delta.stays.length;
+      const delta = stays > MOST_STAYS ? { ...found.delta, stays: [] } : found.delta;
       for (const { name: item, error } of unavailable) fail(name, error, item);
       compared.push({ path, name, collection, delta, incomplete: unavailable.length > 0 });
       announce(onEvent, name, "compared", delta);
@@ -161,11 +173,13 @@ export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise
 
 async function compareOne<I extends Item>(
   input: SurveyInput<I>,
-  collection: Collection,
-  { stamps, disturbed }: { readonly stamps: ReadonlyMap<Path, string>; readonly disturbed: boolean },
+  {
+    collection,
+    known,
+    disturbed,
+  }: { readonly collection: Collection; readonly known: readonly Known[]; readonly disturbed: boolean },
 ): Promise<{ readonly delta: Delta<I>; readonly unavailable: readonly Unavailable[] }> {
   const { source, store, naming, signal } = input;
-  const known = await knownAt(input, collection.path, stamps);
   const items: I[] = [];
   const unavailable: Unavailable[] = [];
   const view = { known, read: (path: Path) => store.read(path, signal) };
@@ -185,13 +199,11 @@ async function knownAt<I extends Item>(
   path: Path,
   stamps: ReadonlyMap<Path, string>,
 ): Promise<readonly Known[]> {
+  const directories = directoriesOf(path, source).filter((directory) => stamps.has(directory));
   const known: Known[] = [];
-  for (const directory of directoriesOf(path, source)) {
-    if (!stamps.has(directory)) continue;
-    for (const file of await store.list(directory, signal)) {
-      const identified = naming.identify(file);
-      if (identified) known.push({ file, ...identified });
-    }
+  for (const file of directories.length > 0 ? await store.list(directories, signal) : []) {
+    const identified = naming.identify(file);
+    if (identified) known.push({ file, ...identified });
   }
   return known;
 }

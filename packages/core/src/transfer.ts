@@ -1,9 +1,10 @@
+import type { Copies } from "./copies.js";
 import { isBackupError, throwIfAborted } from "./errors.js";
 import type { EventSink } from "./events.js";
-import type { Item, Naming } from "./model.js";
+import type { Content, Item, Naming } from "./model.js";
 import type { Arrived } from "./plan.js";
 import type { Source } from "./source.js";
-import type { Store } from "./store.js";
+import type { Place, Store } from "./store.js";
 
 /** What a transfer did. */
 export interface Transfer {
@@ -22,6 +23,7 @@ export interface TransferInput<I extends Item> {
   readonly store: Store;
   readonly naming: Naming<I>;
   readonly items: readonly I[];
+  readonly copies: Copies;
   /** Whether `arrived` is wanted: for a first copy it would be most of the memory. */
   readonly remember: boolean;
   readonly signal: AbortSignal;
@@ -30,7 +32,7 @@ export interface TransferInput<I extends Item> {
 
 /** Reads the items from the source into the store and reports what became of each. */
 export async function transfer<I extends Item>(input: TransferInput<I>): Promise<Transfer> {
-  const { source, store, naming, items, remember, signal, onEvent } = input;
+  const { source, store, naming, items, copies, remember, signal, onEvent } = input;
   const arrived: Arrived[] = [];
   const failedItems = new Set<Item>();
   const unanswered = new Map<string, Item>(items.map((item) => [keyOf(item), item]));
@@ -40,7 +42,12 @@ export async function transfer<I extends Item>(input: TransferInput<I>): Promise
   let bytes = 0;
   if (items.length === 0) return { arrived, items: stored, bytes, failedItems, unanswered: new Set() };
 
-  const outcomes = store.put(source.read(items, signal), (item, content) => naming.path(item, content), signal);
+  const place = (item: I, content: Content): Place => {
+    const path = naming.path(item, content);
+    const same = copies.find(item, content);
+    return { path, same: same === path ? undefined : same };
+  };
+  const outcomes = store.put(source.read(items, signal), place, signal);
   for await (const batch of outcomes) {
     for (const outcome of batch) {
       unanswered.delete(keyOf(outcome.item));
@@ -51,6 +58,7 @@ export async function transfer<I extends Item>(input: TransferInput<I>): Promise
         onEvent({ type: "failed", collection: item.collection, item: item.id, code, message: error.message });
         continue;
       }
+      copies.add(outcome.item, outcome.content, outcome.path);
       if (remember) arrived.push({ path: outcome.path, digest: outcome.content.digest });
       bytes += outcome.content.size;
       if (!outcome.item.sidecar) stored++;

@@ -107,7 +107,7 @@ describe("a destination that cannot be written", () => {
       // The lease could not be given back, and this process lives: it has to expire.
       await sleep(2 * timing.expiryMs);
       expect(await backup({ source, store: local })).toMatchObject({ result: "done" });
-      const files = [...(await local.list("A/cur", NEVER)), ...(await local.list("B/cur", NEVER))];
+      const files = [...(await local.list(["A/cur"], NEVER)), ...(await local.list(["B/cur"], NEVER))];
       expect(files).toHaveLength(3);
       expect((await local.directories([], NEVER)).map(({ path }) => path)).not.toContain("Gone");
     },

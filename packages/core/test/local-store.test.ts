@@ -58,7 +58,7 @@ const WRITER = `
     yield { item: { mtime: 0 }, bytes: Buffer.from("whole") };
     yield { item: { mtime: 0 }, bytes: bytes() };
   }
-  for await (const _batch of store.put(bodies(), () => "A/cur/x", signal));
+  for await (const _batch of store.put(bodies(), () => ({ path: "A/cur/x" }), signal));
 `;
 
 /** Takes the lease and says when it is lost. */
@@ -132,7 +132,7 @@ describe("LocalStore", () => {
     );
     const store = new LocalStore(destination);
     await backup({ source: new MemorySource([folder("A", ...entries)]), store });
-    const files = (await store.list("A/cur", NEVER)).toSorted((a, b) => (a.path < b.path ? -1 : 1));
+    const files = (await store.list(["A/cur"], NEVER)).toSorted((a, b) => (a.path < b.path ? -1 : 1));
     expect(files.map(({ mtime }) => Math.floor(mtime / 1000))).toEqual([-86_400, 0, 1_600_000_000]);
   });
 
@@ -147,7 +147,7 @@ describe("LocalStore", () => {
     await symlink(outside, join(destination, "linked"));
     await symlink("nowhere", join(destination, "A/dangling"));
     const store = new LocalStore(destination);
-    expect((await store.list("A", NEVER)).map(({ path }) => path)).toEqual(["A/real"]);
+    expect((await store.list(["A"], NEVER)).map(({ path }) => path)).toEqual(["A/real"]);
     expect((await store.directories([], NEVER)).map(({ path }) => path).toSorted()).toEqual(["A", "A/directory"]);
   });
 
@@ -183,12 +183,13 @@ describe("LocalStore", () => {
         yield { item: { ...item, id: `${name}2` }, bytes: Buffer.from("2") };
         yield { item, bytes: Buffer.from("1") };
       }
-      for await (const batch of store.put(bodies(), ({ id }) => `A/${id}`, NEVER)) expect(batch).toHaveLength(2);
+      for await (const batch of store.put(bodies(), ({ id }) => ({ path: `A/${id}` }), NEVER))
+        expect(batch).toHaveLength(2);
     };
     await expect(put("taken")).rejects.toMatchObject({ code: "DESTINATION_UNWRITABLE" });
     expect(await readdir(join(destination, ".backup/tmp"))).toEqual([]);
     await put("free");
-    expect((await store.list("A", NEVER)).map(({ path }) => path).toSorted()).toEqual([
+    expect((await store.list(["A"], NEVER)).map(({ path }) => path).toSorted()).toEqual([
       "A/free",
       "A/free2",
       "A/taken2",
@@ -245,7 +246,7 @@ describe("LocalStore", () => {
     const store = new LocalStore(destination, { timing: { beatMs: 20, expiryMs: 60_000 }, batchFiles: 2 });
     const run = backup({ source: new Thief([folder("A", ...many(10))]), store });
     await expect(run).rejects.toMatchObject({ code: "LEASE_LOST", transient: true });
-    const files = await store.list("A/cur", NEVER);
+    const files = await store.list(["A/cur"], NEVER);
     expect(files.length).toBeLessThanOrEqual(4);
     for (const { path } of files) expect(await readFile(join(destination, path), "utf8")).toMatch(/^text /);
     // The lease is the other's, and stays.

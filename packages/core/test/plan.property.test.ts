@@ -299,6 +299,10 @@ describe("compare, plan and removals", () => {
           added: [],
           vanished: [],
           spare: [],
+          stays: held.flatMap((entry) => {
+            const { file, content } = knownOf("A", entry);
+            return content ? [{ path: file.path, digest: content.digest, size: file.size, mtime: file.mtime }] : [];
+          }),
           staying: new Set(held.map((entry) => knownOf("A", entry).content?.digest)),
           items: held.length,
           held: held.length,

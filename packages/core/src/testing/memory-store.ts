@@ -3,7 +3,7 @@ import { BackupError, throwIfAborted } from "../errors.js";
 import type { Lease } from "../lease.js";
 import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "../model.js";
 import { PRIVATE, checkPath, parentOf } from "../paths.js";
-import type { Move, Store } from "../store.js";
+import type { Move, Place, Store } from "../store.js";
 import { MemoryDisk, type MemoryFile } from "./memory-disk.js";
 
 export type { MemoryFile } from "./memory-disk.js";
@@ -35,6 +35,7 @@ export class MemoryStore implements Store {
   #killed = false;
   #stepsLeft = Number.POSITIVE_INFINITY;
   #steps = 0;
+  #links = 0;
 
   constructor(options: MemoryStoreOptions = {}, disk = new MemoryDisk()) {
     this.can = { colon: options.colon ?? true };
@@ -45,6 +46,11 @@ export class MemoryStore implements Store {
   /** Writing steps so far: each directory made, file published, moved or removed is one. */
   get steps(): number {
     return this.#steps;
+  }
+
+  /** Files that were made another name of one that was there. */
+  get links(): number {
+    return this.#links;
   }
 
   /** Another store on the same destination, as another process would open it. */
@@ -123,15 +129,17 @@ export class MemoryStore implements Store {
     return found;
   }
 
-  async list(directory: Path, signal: AbortSignal): Promise<readonly Stored[]> {
-    checkPath(directory);
-    this.#begin(signal);
-    const files = this.#disk.directories.get(directory)?.files ?? new Map<string, MemoryFile>();
-    return Array.from(files, ([name, { bytes, mtime }]) => ({
-      path: `${directory}/${name}`,
-      size: bytes.byteLength,
-      mtime,
-    }));
+  async list(directories: readonly Path[], signal: AbortSignal): Promise<readonly Stored[]> {
+    return directories.flatMap((directory) => {
+      checkPath(directory);
+      this.#begin(signal);
+      const files = this.#disk.directories.get(directory)?.files ?? new Map<string, MemoryFile>();
+      return Array.from(files, ([name, { bytes, mtime }]) => ({
+        path: `${directory}/${name}`,
+        size: bytes.byteLength,
+        mtime,
+      }));
+    });
   }
 
   async read(path: Path, signal: AbortSignal): Promise<Uint8Array> {
@@ -166,7 +174,7 @@ export class MemoryStore implements Store {
 
   async *put<I extends Item>(
     bodies: AsyncIterable<Body<I>>,
-    name: (item: I, content: Content) => Path,
+    place: (item: I, content: Content) => Place,
     signal: AbortSignal,
   ): AsyncGenerator<readonly Outcome<I>[]> {
     const source = bodies[Symbol.asyncIterator]();
@@ -183,12 +191,12 @@ export class MemoryStore implements Store {
         if (batch.length < (this.#options.batchFiles ?? 4)) continue;
         const full = batch;
         batch = [];
-        yield this.#publish(full, name, signal);
+        yield this.#publish(full, place, signal);
       }
     } finally {
       await source.return?.();
     }
-    if (batch.length > 0) yield this.#publish(batch, name, signal);
+    if (batch.length > 0) yield this.#publish(batch, place, signal);
     if (sourceError) throw sourceError.error;
   }
 
@@ -250,18 +258,20 @@ export class MemoryStore implements Store {
 
   #publish<I extends Item>(
     batch: readonly (Received<I> | Outcome<I>)[],
-    name: (item: I, content: Content) => Path,
+    place: (item: I, content: Content) => Place,
     signal: AbortSignal,
   ): readonly Outcome<I>[] {
     this.#begin(signal);
     return batch.map((received) => {
       if (!("temporary" in received)) return received;
       const { item, content, temporary } = received;
-      const path = name(item, content);
+      const { path, same } = place(item, content);
       checkPath(path);
       this.#step();
       const bytes = this.#disk.temporary.get(temporary) ?? new Uint8Array();
-      this.#disk.set(path, { bytes, mtime: item.mtime });
+      const file = same === undefined ? undefined : this.#disk.get(same);
+      if (file) this.#links++;
+      this.#disk.set(path, file ?? { bytes, mtime: item.mtime });
       this.#disk.temporary.delete(temporary);
       return { item, path, content };
     });

@@ -5,7 +5,7 @@ export const changeCases = [
   leased("moves go within a directory and between directories, and keep bytes and time", async ({ store, signal }) => {
     await store.makeDirectories(["a", "b/c"], signal);
     await putTexts(store, { "a/1": "one", "a/2": "two" });
-    const [before] = await store.list("a", signal);
+    const [before] = await store.list(["a"], signal);
     await store.move(
       [
         { from: "a/1", to: "a/renamed" },
@@ -17,7 +17,7 @@ export const changeCases = [
     assert.deepEqual(await namesIn(store, "b/c"), ["2"]);
     assert.equal(await textAt(store, "a/renamed"), "one");
     assert.equal(await textAt(store, "b/c/2"), "two");
-    const [after] = await store.list("a", signal);
+    const [after] = await store.list(["a"], signal);
     assert.equal(Math.floor((after?.mtime ?? 0) / 1000), Math.floor((before?.mtime ?? 1) / 1000));
   }),
   leased("a chain of moves is done in its order", async ({ store, signal }) => {

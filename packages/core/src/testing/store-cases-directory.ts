@@ -33,7 +33,7 @@ export const directoryCases = [
     await putTexts(store, { "a/1": "1", "a/b/2": "2" });
     const before = await stampsIn(store);
     await sleep(fixture.stampMs ?? 20);
-    await store.list("a", signal);
+    await store.list(["a"], signal);
     await store.read("a/1", signal);
     await store.makeDirectories(["a/b"], signal);
     await store.remove(["a/missing"], signal);

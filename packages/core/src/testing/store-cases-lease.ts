@@ -82,7 +82,7 @@ export const leaseCases = [
     const before = await stampsIn(store);
     const fired = AbortSignal.abort();
     await rejectsWith("ABORTED", store.directories([], fired));
-    await rejectsWith("ABORTED", store.list("a", fired));
+    await rejectsWith("ABORTED", store.list(["a"], fired));
     await rejectsWith("ABORTED", store.read("a/x", fired));
     await rejectsWith("ABORTED", store.write("a/y", Buffer.from("y"), fired));
     await rejectsWith("ABORTED", store.makeDirectories(["c"], fired));

@@ -105,13 +105,13 @@ export const nameCases = [
 function callsWith(store: Store, path: Path): readonly (readonly [string, () => Promise<unknown>])[] {
   const bytes = Buffer.from("x");
   return [
-    ["list", () => store.list(path, NEVER)],
+    ["list", () => store.list([path], NEVER)],
     ["read", () => store.read(path, NEVER)],
     ["write", () => store.write(path, bytes, NEVER)],
     ["makeDirectories", () => store.makeDirectories([path], NEVER)],
     ["move from", () => store.move([{ from: path, to: "a/y" }], NEVER)],
     ["move to", () => store.move([{ from: "a/x", to: path }], NEVER)],
-    ["put", () => putAll(store, [{ item: itemAt("a/y"), bytes }], () => path)],
+    ["put", () => putAll(store, [{ item: itemAt("a/y"), bytes }], () => ({ path }))],
     ["remove", () => store.remove([path], NEVER)],
     ["removeDirectories", () => store.removeDirectories([path], NEVER)],
   ];

@@ -48,14 +48,14 @@ export const putCases = [
       assert.deepEqual(outcome.content, contentOf(wanted));
       assert.ok(Buffer.from(wanted).equals(await store.read(path, signal)), `${path} came back changed`);
     }
-    for (const { path, mtime } of await store.list("a", signal))
+    for (const { path, mtime } of await store.list(["a"], signal))
       assert.equal(Math.floor(mtime / 1000), MTIME / 1000, `time of ${path}`);
   }),
-  leased("the name is asked for with the content", async ({ store, signal }) => {
+  leased("the place is asked for with the content", async ({ store, signal }) => {
     await store.makeDirectories(["a"], signal);
     const [outcome] = await putAll(store, [{ item: itemAt("a"), bytes: piecesOf("ab", "c") }], (item, content) => {
       assert.deepEqual(content, contentOf(Buffer.from("abc")));
-      return `${item.path}/${content.digest}`;
+      return { path: `${item.path}/${content.digest}` };
     });
     const { digest } = contentOf(Buffer.from("abc"));
     assert.ok(outcome && "path" in outcome);
@@ -140,7 +140,7 @@ export const putCases = [
       if (last) assert.equal(`a/${await textAt(again, last.item.path)}`, last.item.path);
     }
     assert.equal(yielded, 600);
-    assert.equal((await store.list("a", signal)).length, 600);
+    assert.equal((await store.list(["a"], signal)).length, 600);
   }),
   leased("putting replaces the file that is there", async ({ store, signal }) => {
     await store.makeDirectories(["a"], signal);
@@ -148,8 +148,30 @@ export const putCases = [
     const later = MTIME + 60_000;
     await putAll(store, [{ item: itemAt("a/x", later), bytes: piecesOf("second") }]);
     assert.equal(await textAt(store, "a/x"), "second");
-    const [file] = await store.list("a", signal);
+    const [file] = await store.list(["a"], signal);
     assert.equal(Math.floor((file?.mtime ?? 0) / 1000), later / 1000);
+  }),
+  leased("a body that is there already may become another name of that file", async ({ store, signal }) => {
+    await store.makeDirectories(["a", "b"], signal);
+    await putTexts(store, { "a/x": "the same", "b/old": "something else" });
+    const same = piecesOf("the ", "same");
+    const outcomes = await putAll(
+      store,
+      [
+        { item: itemAt("b/x"), bytes: same },
+        { item: itemAt("b/y"), bytes: Buffer.from("the same") },
+        { item: itemAt("b/old"), bytes: Buffer.from("the same") },
+        { item: itemAt("b/z"), bytes: Buffer.from("bytes of a missing one") },
+      ],
+      ({ path }) => ({ path, same: path === "b/z" ? "a/missing" : "a/x" }),
+    );
+    assert.equal(outcomes.filter((outcome) => "path" in outcome).length, 4);
+    assert.deepEqual(await namesIn(store, "b"), ["old", "x", "y", "z"]);
+    for (const { path, mtime } of await store.list(["b"], signal))
+      assert.equal(Math.floor(mtime / 1000), MTIME / 1000, `time of ${path}`);
+    await store.remove(["a/x"], signal);
+    for (const name of ["x", "y", "old"]) assert.equal(await textAt(store, `b/${name}`), "the same");
+    assert.equal(await textAt(store, "b/z"), "bytes of a missing one");
   }),
   leased("nothing put is nothing done", async ({ store }) => {
     assert.deepEqual(await putAll(store, []), []);

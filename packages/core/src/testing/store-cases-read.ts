@@ -6,7 +6,7 @@ export const readCases = [
   unleased("a destination that was never written is empty, and looking at it makes nothing", async (fixture) => {
     await using store = await fixture.open();
     assert.deepEqual(await store.directories([], NEVER), []);
-    assert.deepEqual(await store.list("a", NEVER), []);
+    assert.deepEqual(await store.list(["a"], NEVER), []);
     await rejectsWith("NOT_FOUND", store.read("a/x", NEVER));
     assert.deepEqual(await store.directories([], NEVER), []);
   }),
@@ -14,14 +14,14 @@ export const readCases = [
     assert.deepEqual(await store.directories([], NEVER), []);
   }),
   leased("a missing directory lists no files", async ({ store }) => {
-    assert.deepEqual(await store.list("missing/deep", NEVER), []);
+    assert.deepEqual(await store.list(["missing/deep"], NEVER), []);
   }),
   leased(
     "files are listed with path, size and time, and those of subdirectories are not",
     async ({ store, signal }) => {
       await store.makeDirectories(["a/b"], signal);
       await putTexts(store, { "a/x": "12345", "a/empty": "", "a/b/y": "1" });
-      const files = (await store.list("a", signal)).toSorted((one, two) => (one.path < two.path ? -1 : 1));
+      const files = (await store.list(["a"], signal)).toSorted((one, two) => (one.path < two.path ? -1 : 1));
       assert.deepEqual(
         files.map(({ path, size }) => ({ path, size })),
         [
@@ -32,6 +32,13 @@ export const readCases = [
       for (const { mtime } of files) assert.equal(Math.floor(mtime / 1000), MTIME / 1000);
     },
   ),
+  leased("several directories are listed in one call, a missing one among them", async ({ store, signal }) => {
+    await store.makeDirectories(["a/cur", "a/new", "b"], signal);
+    await putTexts(store, { "a/x": "1", "a/cur/y": "2", "b/z": "3" });
+    const files = await store.list(["a", "a/cur", "a/new", "missing"], signal);
+    assert.deepEqual(files.map(({ path }) => path).toSorted(), ["a/cur/y", "a/x"]);
+    assert.deepEqual(await store.list([], signal), []);
+  }),
   leased("reading gives the whole file, and a missing one is NOT_FOUND", async ({ store, signal }) => {
     await store.makeDirectories(["a"], signal);
     await putTexts(store, { "a/x": "some text" });

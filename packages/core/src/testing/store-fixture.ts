@@ -3,7 +3,7 @@ import { isBackupError } from "../errors.js";
 import type { ErrorCode } from "../errors.js";
 import type { Lease } from "../lease.js";
 import type { Body, Content, Item, Outcome, Path } from "../model.js";
-import type { Store } from "../store.js";
+import type { Place, Store } from "../store.js";
 import type { ConformanceCase } from "./conformance.js";
 
 /** How the conformance suite gets at the stores that it tests. */
@@ -65,7 +65,7 @@ export function itemAt(path: Path, mtime = MTIME): PathItem {
   return { id: path, rev: "1", collection: "a", size: 0, mtime, path };
 }
 
-export const byPath = (item: PathItem): Path => item.path;
+export const byPath = ({ path }: PathItem): Place => ({ path });
 
 export async function* bodiesOf<T>(bodies: Iterable<T>): AsyncGenerator<T> {
   yield* bodies;
@@ -82,11 +82,11 @@ export async function* piecesOf(...pieces: readonly (string | Uint8Array | Error
 export async function putAll(
   store: Store,
   bodies: Iterable<Body<PathItem>> | AsyncIterable<Body<PathItem>>,
-  name: (item: PathItem, content: Content) => Path = byPath,
+  place: (item: PathItem, content: Content) => Place = byPath,
 ): Promise<readonly Outcome<PathItem>[]> {
   const source = Symbol.asyncIterator in bodies ? bodies : bodiesOf(bodies);
   const outcomes: Outcome<PathItem>[] = [];
-  for await (const batch of store.put(source, name, NEVER)) outcomes.push(...batch);
+  for await (const batch of store.put(source, place, NEVER)) outcomes.push(...batch);
   return outcomes;
 }
 
@@ -98,7 +98,7 @@ export async function putTexts(store: Store, files: Readonly<Record<Path, string
 
 /** Names of the files in a directory, sorted. */
 export async function namesIn(store: Store, directory: Path): Promise<readonly string[]> {
-  const files = await store.list(directory, NEVER);
+  const files = await store.list([directory], NEVER);
   return files.map(({ path }) => path.slice(directory.length + 1)).toSorted();
 }
 
