@@ -15,7 +15,15 @@ export const USAGE = `npm run bench -- [options]
   --scale F       F times the messages, or the big message's size: 0.02 is a quick smoke test
   --compress      the server offers COMPRESS=DEFLATE (off in a stock Dovecot)
   --ours CMD      our command line, with {user} {dest} {port} {secret} {ca} (BENCH_OURS)
+  --remote        the other benchmark: to a host that is reached by ssh; see the options below
   --cache DIR     mailboxes, mirrors, logs and results (.bench)
+
+npm run bench -- --remote [--rounds N] [--messages N] [--scale F] [--compress] [--cache DIR] [options]
+  --only A,B      letters: a IMAP to local disk, b rsync of that mirror, c IMAP to the host by rsync, d by SFTP,
+                  e rclone copy beside d, f unchanged re-runs, g re-runs after 10,000 flag changes (all)
+  --rtt A,B       milliseconds of a round trip to both servers, each in turn; 0 is without a proxy (0,40)
+  --rclone-messages N  e copies folders of about so many messages, and d those too, beside it (2000): rclone takes
+                  50 ms and more for a file, so half an hour for all
 `;
 
 /**
@@ -35,10 +43,16 @@ export const readOptions = (argv) => {
       compress: { type: "boolean", default: false },
       ours: { type: "string", default: process.env.BENCH_OURS || OURS },
       cache: { type: "string", default: join(TOP, ".bench") },
+      remote: { type: "boolean", default: false },
+      rtt: { type: "string", default: "0,40" },
+      "rclone-messages": { type: "string", default: "2000" },
       help: { type: "boolean", short: "h", default: false },
     },
   });
   const scale = positive("--scale", values.scale);
+  if (values.remote && (values.big || values.full || values.ours !== (process.env.BENCH_OURS || OURS))) {
+    throw new Error("--remote takes no --big, --full or --ours");
+  }
   const only = values.only ?? (values.big ? "ours" : undefined);
   return {
     top: TOP,
@@ -51,6 +65,9 @@ export const readOptions = (argv) => {
     compress: values.compress,
     ours: values.ours,
     cache: values.cache,
+    remote: values.remote,
+    rtts: values.rtt.split(",").map((text) => (text === "0" ? 0 : positive("--rtt", text))),
+    rcloneMessages: Math.ceil(positive("--rclone-messages", values["rclone-messages"])),
     help: values.help,
   };
 };

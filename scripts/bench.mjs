@@ -3,14 +3,17 @@ import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { OURS } from "../bench/contenders.mjs";
 import { readOptions, USAGE } from "../bench/options.mjs";
+import { runRemote } from "../bench/remote-run.mjs";
 import { run } from "../bench/run.mjs";
 
 /** The Debian package of every program that must be there, and of those that are compared. */
 const NEEDED = { dovecot: "dovecot-imapd", openssl: "openssl", "/usr/bin/time": "time" };
+const NEEDED_REMOTE = { ...NEEDED, sshd: "openssh-server", ssh: "openssh-client", rsync: "rsync" };
 const RIVALS = {
   mbsync: { program: "mbsync", package: "isync" },
   offlineimap3: { program: "offlineimap", package: "offlineimap3" },
 };
+const RIVALS_REMOTE = { rclone: { program: "rclone", package: "rclone" } };
 
 /** @param {string} program */
 const installed = (program) => {
@@ -34,25 +37,33 @@ const main = async () => {
     console.log(USAGE);
     return 0;
   }
-  const lacking = Object.entries(NEEDED).filter(([program]) => !installed(program));
+  const lacking = Object.entries(options.remote ? NEEDED_REMOTE : NEEDED).filter(([program]) => !installed(program));
   if (lacking.length > 0) {
     const packages = lacking.map(([, name]) => name).join(" ");
     console.error(`The benchmark needs more programs: apt-get install --no-remove ${packages}`);
     return 2;
   }
   const wanted = (name) => options.only?.includes(name) ?? true;
-  const missing = Object.keys(RIVALS).filter((name) => wanted(name) && !installed(RIVALS[name].program));
+  const rivals = options.remote ? RIVALS_REMOTE : RIVALS;
+  const missing = Object.keys(rivals).filter(
+    (name) => (options.remote || wanted(name)) && !installed(rivals[name].program),
+  );
   for (const name of missing) {
-    console.error(`${name} is left out: to compare it, apt-get install --no-remove ${RIVALS[name].package}`);
+    console.error(`${name} is left out: to compare it, apt-get install --no-remove ${rivals[name].package}`);
   }
-  if (wanted("ours") && options.ours === OURS && !existsSync(join(options.top, "packages/cli/dist/main.js"))) {
+  if (
+    (options.remote || wanted("ours")) &&
+    options.ours === OURS &&
+    !existsSync(join(options.top, "packages/cli/dist/main.js"))
+  ) {
     console.error("backup itself is not built: npm run build");
     return 2;
   }
   process.env.PATH = `${process.env.PATH}${delimiter}/usr/sbin`;
   const abort = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => abort.abort(new Error("interrupted")));
-  return (await run(options, { missing, signal: abort.signal })) ? 0 : 1;
+  const benchmark = options.remote ? runRemote : run;
+  return (await benchmark(options, { missing, signal: abort.signal })) ? 0 : 1;
 };
 
 try {

@@ -2,10 +2,12 @@ import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
 import { BackupError, isBackupError } from "@backup/core";
 import yargs from "yargs";
+import { checkDestinationCommand } from "./commands/check-destination.js";
+import type { CommandContext } from "./commands/context.js";
 import { imapCommand } from "./commands/imap.js";
 import { EXIT, exitOfError } from "./exit-code.js";
 import { abortOnSignals } from "./interrupt.js";
-import { BOOLEAN_OPTIONS, COMMON_OPTIONS, IMAP_USAGE, imapOptions } from "./options.js";
+import { BOOLEAN_OPTIONS, COMMON_OPTIONS, USAGES, checkDestinationArguments, imapOptions } from "./options.js";
 import { plugins } from "./plugins.js";
 import { jsonRenderer } from "./render/json.js";
 import { plainRenderer } from "./render/plain.js";
@@ -20,6 +22,12 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
   let renderer: Renderer | undefined;
   const { signal, dispose } = abortOnSignals(() => renderer?.close());
   let status: number = EXIT.done;
+  const contextOf = (args: { json: boolean; quiet: boolean; verbose: boolean }): CommandContext => {
+    renderer = args.json
+      ? jsonRenderer(process.stdout, { debug })
+      : plainRenderer(process.stdout, process.stderr, { quiet: args.quiet, verbose: args.verbose, debug });
+    return { renderer, signal, debug, secrets, env };
+  };
   // Our texts are English, so those of yargs are too, whatever the locale.
   const parser = yargs([...argv])
     .locale("en")
@@ -31,11 +39,16 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
     // Known before the type of data is: `backup --dry-run imap …` must not take `imap` for a value.
     .boolean(BOOLEAN_OPTIONS)
     .command("imap <user> <dest> <server>", "mirror an IMAP account into a Maildir tree", imapOptions, async (args) => {
-      renderer = args.json
-        ? jsonRenderer(process.stdout, { debug })
-        : plainRenderer(process.stdout, process.stderr, { quiet: args.quiet, verbose: args.verbose, debug });
-      status = await imapCommand(args, { renderer, signal, debug, secrets });
+      status = await imapCommand(args, contextOf(args));
     })
+    .command(
+      "check-destination <dest>",
+      "connect to a destination and say what it can do",
+      checkDestinationArguments,
+      async (args) => {
+        status = await checkDestinationCommand(args, contextOf(args));
+      },
+    )
     .command(
       "$0",
       false,
@@ -61,7 +74,7 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
     .fail((message: string | null, error?: Error) => {
       // What yargs itself throws is wrong usage too.
       if (error && error.name !== "YError") throw error;
-      throw usageError(message ?? error?.message ?? "wrong usage", { ...IMAP_USAGE, argv });
+      throw usageError(message ?? error?.message ?? "wrong usage", { ...usageOf(argv), argv });
     });
   try {
     await parser.parseAsync();
@@ -77,6 +90,11 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
     dispose();
   }
   return status;
+}
+
+/** The usage of the command that was asked for. */
+function usageOf(argv: readonly string[]): (typeof USAGES)[keyof typeof USAGES] {
+  return argv.includes("check-destination") && !argv.includes("imap") ? USAGES["check-destination"] : USAGES.imap;
 }
 
 function version(): string {

@@ -10,15 +10,17 @@ const PATIENCE = 2000;
  */
 export function abortOnSignals(leave: () => void): { readonly signal: AbortSignal; readonly dispose: () => void } {
   const controller = new AbortController();
-  const exit = (): never => {
+  const exit = (message: string): never => {
     leave();
+    // What a run that stops by itself says.
+    process.stderr.write(`backup: ${message}\n`);
     process.exit(EXIT.interrupted);
   };
   const stop = (name: NodeJS.Signals): void => {
-    if (controller.signal.aborted) exit();
     const message = `stopped by ${name}; what was copied is kept, and the next run goes on from there`;
+    if (controller.signal.aborted) exit(message);
     controller.abort(new BackupError("ABORTED", message, { transient: true }));
-    setTimeout(exit, PATIENCE).unref();
+    setTimeout(exit, PATIENCE, message).unref();
   };
   process.on("SIGINT", stop).on("SIGTERM", stop);
   const dispose = (): void => {

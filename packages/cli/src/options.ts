@@ -1,4 +1,5 @@
 import { BackupError } from "@backup/core";
+import { DESTINATION_OPTIONS, checkDestinationOptions } from "./destination-options.js";
 import type { Argv, InferredOptionTypes, Options } from "yargs";
 import { checkGivenOnce } from "./usage.js";
 
@@ -43,11 +44,24 @@ const IMAP_OPTIONS = {
   },
 } as const satisfies Record<string, Options>;
 
-/** For messages about `backup imap`. */
-export const IMAP_USAGE = {
-  command: "backup imap",
-  positionals: ["USER", "DEST", "SERVER"],
-  options: [...Object.keys(COMMON_OPTIONS), ...Object.keys(IMAP_OPTIONS)],
+/** For messages about wrong usage, by command. */
+export const USAGES = {
+  imap: {
+    command: "backup imap",
+    positionals: ["USER", "DEST", "SERVER"],
+    options: Object.keys({ ...COMMON_OPTIONS, ...IMAP_OPTIONS, ...DESTINATION_OPTIONS }),
+  },
+  "check-destination": {
+    command: "backup check-destination",
+    positionals: ["DEST"],
+    options: Object.keys({ ...COMMON_OPTIONS, ...DESTINATION_OPTIONS }),
+  },
+} as const;
+
+const DEST = {
+  type: "string",
+  demandOption: true,
+  describe: "Directory here, or [user@]host:dir; made if it is missing",
 } as const;
 
 /** Options without a value. */
@@ -61,21 +75,21 @@ const LONGEST_TIMEOUT_S = 24 * 60 * 60;
 export function imapOptions(command: Argv<InferredOptionTypes<typeof COMMON_OPTIONS>>) {
   return command
     .positional("user", { type: "string", demandOption: true, describe: "Logon name, mostly the mail address" })
-    .positional("dest", { type: "string", demandOption: true, describe: "Directory; made if it is missing" })
+    .positional("dest", DEST)
     .positional("server", {
       type: "string",
       demandOption: true,
       describe: "host or host:993 for TLS, host:143 for STARTTLS, imaps://host:port, imap://host:port",
     })
     .options(IMAP_OPTIONS)
+    .options(DESTINATION_OPTIONS)
     .check((args) => {
-      checkGivenOnce(args, ["srcsecret", "tls-ca", "timeout"]);
-      // What an unset variable of a script leaves; an empty destination would be the directory that one is in.
+      checkGivenOnce(args, ["srcsecret", "tls-ca", "timeout", ...Object.keys(DESTINATION_OPTIONS)]);
       const [, extra] = args._;
       if (extra !== undefined)
         throw new BackupError("USAGE", `'${extra}' is one argument too many; see backup imap --help`);
       if (args.user === "") throw new BackupError("USAGE", "USER is empty; give the logon name");
-      if (args.dest === "") throw new BackupError("USAGE", "DEST is empty; name a directory (. is the one you are in)");
+      checkDestinationOptions(args);
       if (args.timeout > 0 && args.timeout <= LONGEST_TIMEOUT_S) return true;
       throw new BackupError("USAGE", "--timeout takes a number of seconds above 0, up to 86400 (a day)");
     })
@@ -83,5 +97,22 @@ export function imapOptions(command: Argv<InferredOptionTypes<typeof COMMON_OPTI
     .example(
       "backup imap alice@example.org ./alice mail.example.org:143 --folder 'Archive/**'",
       "some folders, by STARTTLS",
-    );
+    )
+    .example("backup imap alice@example.org nas:mail/alice mail.example.org", "to another host, by ssh");
+}
+
+/** The arguments of `backup check-destination`. */
+export function checkDestinationArguments(command: Argv<InferredOptionTypes<typeof COMMON_OPTIONS>>) {
+  return command
+    .positional("dest", DEST)
+    .options(DESTINATION_OPTIONS)
+    .check((args) => {
+      checkGivenOnce(args, Object.keys(DESTINATION_OPTIONS));
+      const [, extra] = args._;
+      if (extra !== undefined)
+        throw new BackupError("USAGE", `'${extra}' is one argument too many; see backup check-destination --help`);
+      checkDestinationOptions(args);
+      return true;
+    })
+    .example("backup check-destination nas:mail/alice", "can it be reached, and what can it do?");
 }

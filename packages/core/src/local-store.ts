@@ -1,5 +1,18 @@
 import { type Stats, lstatSync } from "node:fs";
-import { mkdir, open, readFile, readdir, rename, rm, rmdir, stat, unlink, writeFile } from "node:fs/promises";
+import {
+  link,
+  mkdir,
+  open,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  statfs,
+  unlink,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { BackupError, isBackupError, systemCode, throwIfAborted } from "./errors.js";
 import { diskError, ignoring } from "./disk-error.js";
@@ -8,7 +21,7 @@ import { clearLeaseLeftovers, localLeaseFile } from "./local-lease-file.js";
 import { putBatches } from "./local-put.js";
 import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "./model.js";
 import { PRIVATE, checkPath, parentOf } from "./paths.js";
-import type { Move, Place, Store } from "./store.js";
+import type { Description, Move, Place, Store } from "./store.js";
 import { syncDirectory } from "./sync-directory.js";
 
 export interface LocalStoreOptions {
@@ -202,6 +215,34 @@ export class LocalStore implements Store {
       }
     }
     for (const directory of changed) await this.#guard(ignoring(["ENOENT"], syncDirectory(directory)));
+  }
+
+  async describe(signal: AbortSignal): Promise<Description> {
+    throwIfAborted(signal);
+    const probe = join(this.#temporary(), "describe");
+    return this.#guard(this.#describe(probe));
+  }
+
+  async #describe(probe: string): Promise<Description> {
+    const before = Date.now();
+    await writeFile(probe, "", { mode: 0o600 });
+    const { mtimeMs } = await stat(probe);
+    const other = `${probe}.link`;
+    const linked = await ignoring(
+      ["EPERM", "ENOTSUP", "ENOSYS", "EMLINK"],
+      link(probe, other).then(() => true as const),
+    );
+    await Promise.all([probe, other].map((file) => ignoring(["ENOENT"], unlink(file))));
+    const { bavail, bsize } = await statfs(this.#root);
+    return {
+      transport: "this machine",
+      rename: true,
+      link: linked ?? false,
+      fsync: true,
+      colon: this.#colon,
+      freeBytes: bavail * bsize,
+      clockSkewMs: Math.round(mtimeMs - before),
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -42,13 +42,14 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
   for await (const collection of source.collections(caller)) offered.push(collection);
   await using lease = dryRun ? undefined : await store.lease(caller);
   const signal = lease ? AbortSignal.any([caller, lease.lost]) : caller;
-  const checkpoint = await readCheckpoint(store, signal);
+  // Both at once: on another host each is some round trips.
+  const [checkpoint, stamps] = await both(readCheckpoint(store, signal), stampsOf(source, store, signal));
   checkOwner(checkpoint, source, store);
   const colon = checkpoint?.colon ?? store.can.colon;
   const head = { format: 1, source: source.id, colon } as const;
   const naming = source.naming({ colon });
 
-  const survey = await compareAll({ source, offered, store, naming, checkpoint, signal, onEvent });
+  const survey = await compareAll({ source, offered, store, naming, checkpoint, stamps, signal, onEvent });
   const deltas = survey.compared.map(({ delta }) => delta);
   const work = plan(deltas, naming);
   const expected = unlikelyMoved(withoutCopy(work.vanished, deltas), work.puts);
@@ -67,6 +68,12 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
   const report = summarize({ options, survey, work, expected, applied, seconds: (performance.now() - started) / 1000 });
   onEvent({ type: "end", report });
   return report;
+}
+
+/** The results of two, when neither is under way any more. */
+async function both<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([one, other]);
+  return [await one, await other];
 }
 
 /** What was done of a plan. */

@@ -16,6 +16,24 @@ export interface Place {
   readonly same?: Path | undefined;
 }
 
+/** What a store is and can do, for a person who wonders whether to trust it. */
+export interface Description {
+  /** How it is reached: `this machine`, `rsync 3.5.0 and SFTP, by OpenSSH`. */
+  readonly transport: string;
+  /** A file is replaced at one stroke, and renamed without being sent again. */
+  readonly rename: boolean;
+  /** One file may have several names. */
+  readonly link: boolean;
+  /** Files are made durable before they count. */
+  readonly fsync: boolean;
+  /** Names may hold `:`. */
+  readonly colon: boolean;
+  /** Bytes that may still be written; undefined: it cannot tell. */
+  readonly freeBytes?: number | undefined;
+  /** How far its clock is ahead of this machine's, milliseconds; undefined: it cannot tell. */
+  readonly clockSkewMs?: number | undefined;
+}
+
 /**
  * A place that holds files. Only stores write.
  *
@@ -70,6 +88,9 @@ export interface Store extends AsyncDisposable {
 
   /** Removes files; a missing one is no error. */
   remove(paths: readonly Path[], signal: AbortSignal): Promise<void>;
+
+  /** What it can do, tried out where that cannot be asked; takes the lease. Leaves nothing behind. */
+  describe(signal: AbortSignal): Promise<Description>;
 
   /** Removes these directories and parents that this leaves empty, but the root; one that is not empty stays. */
   removeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void>;

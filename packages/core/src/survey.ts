@@ -47,6 +47,8 @@ export interface SurveyInput<I extends Item> {
   readonly store: Store;
   readonly naming: Naming<I>;
   readonly checkpoint: Checkpoint | undefined;
+  /** Of the destination's directories, now. */
+  readonly stamps: ReadonlyMap<Path, string>;
   readonly signal: AbortSignal;
   readonly onEvent: EventSink;
 }
@@ -79,8 +81,7 @@ export async function stampsOf(source: Source, store: Store, signal: AbortSignal
 
 /** Lists and compares every collection that may have changed, one after the other. Writes nothing. */
 export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise<Survey<I>> {
-  const { source, offered, store, checkpoint, signal, onEvent } = input;
-  const stamps = await stampsOf(source, store, signal);
+  const { source, offered, checkpoint, stamps, signal, onEvent } = input;
   const seen = new Map(Object.entries(checkpoint?.collections ?? {}));
 
   const wanted = new Map<Path, Collection>();

@@ -1,12 +1,12 @@
-import { BackupError, LocalStore, backup, findSecret } from "@backup/core";
-import { parseRemote } from "@backup/transport-rsync";
+import { backup, findSecret } from "@backup/core";
+import type { DestinationArguments } from "../destination-options.js";
+import { openDestination } from "../destination.js";
 import { exitOfReport } from "../exit-code.js";
 import { plugins } from "../plugins.js";
-import type { Renderer } from "../render/renderer.js";
+import type { CommandContext } from "./context.js";
 
-export interface ImapArguments {
+export interface ImapArguments extends DestinationArguments {
   readonly user: string;
-  readonly dest: string;
   readonly server: string;
   readonly srcsecret?: string | undefined;
   readonly tlsCa?: string | undefined;
@@ -19,26 +19,12 @@ export interface ImapArguments {
   readonly timeout: number;
 }
 
-export interface CommandContext {
-  readonly renderer: Renderer;
-  readonly signal: AbortSignal;
-  /** DEBUG=1. */
-  readonly debug: boolean;
-  /** Directory of secrets. */
-  readonly secrets: string;
-}
-
 /** `backup imap`; resolves to the exit status. */
-export async function imapCommand(
-  args: ImapArguments,
-  { renderer, signal, debug, secrets }: CommandContext,
-): Promise<number> {
-  if (parseRemote(args.dest))
-    throw new BackupError(
-      "USAGE",
-      `${args.dest}: destinations on other hosts are not there yet; name a local directory (./${args.dest} if it is one)`,
-    );
+export async function imapCommand(args: ImapArguments, context: CommandContext): Promise<number> {
+  const { renderer, signal, debug, secrets } = context;
   const onEvent = renderer.event.bind(renderer);
+  // Opened first: another host is connected to from here on, side by side with the source.
+  await using store = await openDestination(args, context);
   const plugin = await plugins.load("imap");
   await using source = await plugin.create(
     {
@@ -55,7 +41,6 @@ export async function imapCommand(
         findSecret({ ...query, parameter: args.srcsecret, option: "--srcsecret", directory: secrets, onEvent }),
     },
   );
-  await using store = new LocalStore(args.dest);
   const { keepDeleted, allowDeletes, dryRun } = args;
   return exitOfReport(await backup({ source, store, signal, onEvent, keepDeleted, allowDeletes, dryRun }));
 }

@@ -13,6 +13,8 @@ const FAILURES_SHOWN = 20;
  */
 export function plainRenderer(out: Output, err: Output, { quiet, verbose, debug }: RenderOptions): Renderer {
   let progress: ProgressView | undefined;
+  /** What is durable, of all. */
+  let stored: Progress | undefined;
   let failures = 0;
   let dryRun = false;
   const say = (line: string): void => {
@@ -38,10 +40,16 @@ export function plainRenderer(out: Output, err: Output, { quiet, verbose, debug 
         case "plan":
           say(formatPlan(event));
           // Shown, and the time taken, from the beginning: the first batch may be long in coming.
-          if (event.add > 0 && !dryRun) show({ items: 0, bytes: 0, totalItems: event.add, totalBytes: event.bytes });
+          stored = { items: 0, bytes: 0, totalItems: event.add, totalBytes: event.bytes };
+          if (event.add > 0 && !dryRun) show(stored);
           return undefined;
         case "progress":
+          stored = event;
           return show(event);
+        case "sending":
+          return stored && show({ ...stored, bytes: stored.bytes + event.bytes });
+        case "transport":
+          return say(`${event.host}: ${event.message}`);
         case "warning":
           return warn(`warning: ${event.message}`);
         case "failed":

@@ -3,7 +3,7 @@ import { BackupError, throwIfAborted } from "../errors.js";
 import type { Lease } from "../lease.js";
 import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "../model.js";
 import { PRIVATE, checkPath, parentOf } from "../paths.js";
-import type { Move, Place, Store } from "../store.js";
+import type { Description, Move, Place, Store } from "../store.js";
 import { MemoryDisk, type MemoryFile } from "./memory-disk.js";
 
 export type { MemoryFile } from "./memory-disk.js";
@@ -227,6 +227,11 @@ export class MemoryStore implements Store {
         this.#disk.removeDirectory(at);
       }
     }
+  }
+
+  async describe(signal: AbortSignal): Promise<Description> {
+    this.#begin(signal);
+    return { transport: "memory", rename: true, link: true, fsync: true, colon: this.can.colon };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -40,6 +40,19 @@ export const directoryCases = [
     await using again = await fixture.reopen(store);
     assert.deepEqual(await stampsIn(again), before);
   }),
+  leased(
+    "what it says of itself is plausible, and trying it out leaves nothing",
+    async ({ fixture, store, signal }) => {
+      await store.makeDirectories(["a"], signal);
+      const { transport, colon, freeBytes, clockSkewMs } = await store.describe(signal);
+      assert.notEqual(transport, "");
+      assert.equal(colon, store.can.colon);
+      if (freeBytes !== undefined) assert.ok(freeBytes > 0);
+      if (clockSkewMs !== undefined) assert.ok(Math.abs(clockSkewMs) < 60_000);
+      assert.deepEqual([...(await stampsIn(store)).keys()], ["a"]);
+      assert.deepEqual(await fixture.leftovers?.(store), fixture.leftovers && []);
+    },
+  ),
   leased("a directory goes only when it is empty, and then its emptied parents too", async ({ store, signal }) => {
     await store.makeDirectories(["a/b/c", "a/b/d", "e/f", "g"], signal);
     await putTexts(store, { "a/b/d/1": "1" });

@@ -1,0 +1,47 @@
+import { LocalStore, type Store } from "@backup/core";
+import { parseRemote } from "@backup/transport-rsync/remote";
+import type { CommandContext } from "./commands/context.js";
+import { type DestinationArguments, remoteOptionsGiven } from "./destination-options.js";
+
+/** Silence after which a host counts as lost, seconds. */
+const TIMEOUT_S = 60;
+
+/**
+ * The store that DEST names. One on another host begins to connect at once, and what fails shows at its first use.
+ * @throws BackupError USAGE, SECRET_MISSING, SECRET_UNREADABLE
+ */
+export async function openDestination(
+  args: DestinationArguments,
+  { renderer, secrets, env }: Pick<CommandContext, "renderer" | "secrets" | "env">,
+): Promise<Store> {
+  const onEvent = renderer.event.bind(renderer);
+  const remote = parseRemote(args.dest);
+  if (!remote) {
+    const unused = remoteOptionsGiven({ ...args });
+    if (unused.length > 0) {
+      const names = unused.map((name) => `--${name}`).join(", ");
+      const message = `${names}: only for a destination on another host, and ${args.dest} is a directory here`;
+      onEvent({ type: "warning", code: "OPTION_UNUSED", message });
+    }
+    return new LocalStore(args.dest);
+  }
+  // Loaded when used: it costs start-up time.
+  const { findIdentity, openRemoteStore } = await import("@backup/transport-rsync");
+  return openRemoteStore({
+    destination: args.dest,
+    remote,
+    transport: args.transport ?? "auto",
+    port: args.sshPort,
+    sshConfig: args.sshConfig,
+    knownHosts: args.knownHosts,
+    hostKeyFingerprint: args.hostKeyFingerprint,
+    spool: args.spool,
+    bwlimit: args.bwlimit,
+    secretsDirectory: secrets,
+    identity: await findIdentity({ parameter: args.dstsecret, host: remote.host, directory: secrets }),
+    passphraseFile: args.dstpassphrase,
+    timeoutMs: (args.timeout ?? TIMEOUT_S) * 1000,
+    env,
+    onEvent,
+  });
+}

@@ -1,0 +1,39 @@
+import type { SFTPWrapper } from "ssh2";
+
+/** How rsync(1) reaches the host: a program and its arguments, to which the host and a command are added. */
+export interface RemoteShell {
+  readonly program: string;
+  readonly args: readonly string[];
+  /** What ssh(1) calls the host: `[user@]host`. */
+  readonly target: string;
+  /** Added to the environment of the program. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** One authenticated connection to a host, over which channels are opened. */
+export interface Connection extends AsyncDisposable {
+  /** Aborts when the connection has ended, by whatever side; its reason is a BackupError. */
+  readonly lost: AbortSignal;
+  /**
+   * Opens a channel for the SSH File Transfer Protocol, version 3. Ended with `end()`; emits `close`.
+   * @throws BackupError TRANSPORT_MISSING where the account has no SFTP, PROTOCOL where its shell prints something first
+   */
+  sftp(signal: AbortSignal): Promise<SFTPWrapper>;
+  /** Undefined: programs cannot use this connection. */
+  readonly shell: RemoteShell | undefined;
+}
+
+/** A host and all that is needed to get there. */
+export interface Host {
+  /** What a person calls it. */
+  readonly name: string;
+  /** The library or program that connects: for messages. */
+  readonly by: "OpenSSH" | "ssh2";
+  /**
+   * Connects and authenticates; the host's key is checked, and pinned at the first contact.
+   * @param options.compress for many small similar things: listings, renames
+   * @throws BackupError HOST_UNKNOWN, CONNECTION_REFUSED, TIMEOUT, CONNECTION_LOST (transient), AUTH_FAILED,
+   * HOST_KEY_CHANGED, HOST_KEY_UNKNOWN, SECRET_MISSING for a passphrase
+   */
+  connect(options: { readonly compress: boolean }, signal: AbortSignal): Promise<Connection>;
+}

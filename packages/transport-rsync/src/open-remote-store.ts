@@ -1,0 +1,152 @@
+import { BackupError, type EventSink, PRIVATE, type Path, type Store, isBackupError } from "@backup/core";
+import type { Host } from "./connection.js";
+import { type HostOptions, openHost } from "./open-host.js";
+import { type Opened, PendingStore } from "./pending-store.js";
+import { rsyncProgram } from "./rsync-process.js";
+import { probeRsync } from "./rsync-probe.js";
+import { RsyncOnlyStore } from "./rsync-only-store.js";
+import { retryTransient } from "./rsync-retry.js";
+import { syncFileSystem } from "./remote-sync.js";
+import type { Sender } from "./sender.js";
+import { SftpChannel } from "./sftp-channel.js";
+import { SftpDestination } from "./sftp-destination.js";
+import { sftpSender } from "./sftp-sender.js";
+import { SftpStore } from "./sftp-store.js";
+import { ShellLine } from "./shell-line.js";
+import { Spool } from "./spool.js";
+import { stagedSender } from "./staged-sender.js";
+
+export interface RemoteStoreOptions extends HostOptions {
+  /** Default: rsync where both sides have it, else SFTP. */
+  readonly transport: "auto" | "rsync" | "sftp";
+  /** What a person calls it. */
+  readonly destination: string;
+  /** Directory for what is on its way. Default: that for temporary files. */
+  readonly spool?: string | undefined;
+  /** KiB a second that rsync may send. */
+  readonly bwlimit?: number | undefined;
+}
+
+/** Connections that share the sending of files by SFTP. */
+const LANES = 4;
+
+/** A file that the lease has made: what rsync must see too. */
+const SEEN: Path = `${PRIVATE}/lease.json`;
+
+/**
+ * A directory on another host as a store: `[user@]host:dir`. Connecting has begun when this resolves, and goes on while
+ * the caller does something else; what fails shows at the first use. Everything but the sending of files goes by SFTP, files by rsync where both sides have it; an account that knows
+ * rsync alone is served by rsync alone.
+ */
+export async function openRemoteStore(options: RemoteStoreOptions): Promise<Store> {
+  let begin = (): void => {};
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
+  const store = new PendingStore(options.destination, (signal) => open({ ...options, onConnecting: begin }, signal));
+  await Promise.race([begun, store.settled]);
+  return store;
+}
+
+async function open(options: RemoteStoreOptions, signal: AbortSignal): Promise<Opened> {
+  const { destination: name, remote, transport } = options;
+  const { directory } = remote;
+  const onEvent = saidOnce("SFTP_LIMITED", options.onEvent);
+  const host = await openHost(options);
+  const spool = new Spool({ directory: options.spool });
+  const line = new ShellLine(host);
+  const lanes = Array.from({ length: LANES }, () => new SftpChannel({ host, compress: false, onEvent }));
+  const store: SftpStore = new SftpStore({
+    name,
+    host,
+    directory,
+    spool,
+    onEvent,
+    sender: (own, given) => chooseSender({ ...options, onEvent, host, spool, line, lanes, store, own }, given),
+  });
+  try {
+    await store.connect(signal);
+    return { store, owned: [...lanes, line, spool] };
+  } catch (error) {
+    await store[Symbol.asyncDispose]();
+    if (transport === "sftp" || !isBackupError(error, "TRANSPORT_MISSING") || host.by !== "OpenSSH") throw error;
+    say(onEvent, host, "rsync", `rsync alone: ${error.message}`);
+    const shell = (given: AbortSignal) => line.shell(given);
+    const bwlimit = limitOf(options);
+    return { store: new RsyncOnlyStore({ name, directory, shell, spool, onEvent, bwlimit }), owned: [line, spool] };
+  }
+}
+
+interface Means extends Omit<RemoteStoreOptions, "spool"> {
+  readonly host: Host;
+  readonly spool: Spool;
+  readonly line: ShellLine;
+  /** Made when they are needed. */
+  readonly lanes: readonly SftpChannel[];
+  readonly store: SftpStore;
+  /** What the store itself works by. */
+  readonly own: SftpDestination;
+}
+
+/** How files are sent, and says so. @throws BackupError TRANSPORT_MISSING where rsync is asked for and cannot be had */
+async function chooseSender(means: Means, signal: AbortSignal): Promise<Sender> {
+  const { host, destination: name, remote, transport, spool, line, lanes, store, own, onEvent } = means;
+  const { directory } = remote;
+  const why = transport === "sftp" ? "as asked for" : await whyNoRsync(means, signal);
+  if (why === undefined) {
+    say(onEvent, host, "rsync", "files are sent by rsync");
+    const shell = (given: AbortSignal) => line.shell(given);
+    return stagedSender({
+      run: rsyncProgram({ env: means.env }),
+      shell,
+      directory,
+      spool,
+      onEvent,
+      bwlimit: limitOf(means),
+      stage: {
+        sync: (given) =>
+          retryTransient(async () => syncFileSystem(await shell(given), directory || ".", given), { signal: given }),
+        publish: (moves, given) => store.publish(moves, given),
+        clear: (path, given) => store.clear(path, given),
+      },
+    });
+  }
+  if (typeof why !== "string" && transport === "rsync") throw why;
+  say(onEvent, host, "sftp", `files are sent by SFTP: ${typeof why === "string" ? why : why.message}`);
+  return sftpSender({ few: own, many: lanes.map((lane) => new SftpDestination(lane, { name, directory, onEvent })) });
+}
+
+/** Undefined: rsync works, and reaches the same directory. */
+async function whyNoRsync(means: Means, signal: AbortSignal): Promise<BackupError | undefined> {
+  const { line, remote, spool, env } = means;
+  try {
+    const run = rsyncProgram({ env });
+    const shell = await line.shell(signal);
+    const local = await spool.directory();
+    const probe = await probeRsync({ run, shell, directory: remote.directory, seen: SEEN, local, signal });
+    return probe.works ? undefined : probe.reason;
+  } catch (error) {
+    if (isBackupError(error, "TRANSPORT_MISSING")) return error;
+    throw error;
+  }
+}
+
+function limitOf({ bwlimit }: Pick<RemoteStoreOptions, "bwlimit">): string | undefined {
+  return bwlimit === undefined ? undefined : String(bwlimit);
+}
+
+function say(onEvent: EventSink, { name }: Host, transport: "rsync" | "sftp", message: string): void {
+  onEvent({ type: "transport", host: name, transport, message });
+}
+
+/** Passes a warning with this code once: several connections say the same of one server. */
+function saidOnce(code: string, onEvent: EventSink): EventSink {
+  let isSaid = false;
+  return (event) => {
+    if (event.type === "warning" && event.code === code) {
+      if (isSaid) return;
+      isSaid = true;
+    }
+    onEvent(event);
+  };
+}

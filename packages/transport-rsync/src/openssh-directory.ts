@@ -1,0 +1,53 @@
+import { access, chmod, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { controlPath } from "./openssh-options.js";
+import { type Environment, spawnSsh } from "./openssh-process.js";
+import { makeOwnedDirectory } from "./owned-directory.js";
+
+/** A directory of one connection, 0700: its control socket, and what ssh(1) needs as files. */
+export interface PrivateDirectory extends AsyncDisposable {
+  readonly path: string;
+}
+
+/** Unix sockets' paths end at 104 or 108 bytes, and ssh adds 17 characters while it makes one. */
+const LONGEST = 80;
+
+/** The control socket's name in it. */
+export const CONTROL = "c";
+
+/** @param program ssh(1), to end the connections of killed processes whose directories are still there */
+export async function privateDirectory(program: string, env: Environment): Promise<PrivateDirectory> {
+  const wanted = env.TMPDIR || tmpdir();
+  const parent = Buffer.byteLength(join(wanted, "backup-ssh-XXXXXX", CONTROL)) > LONGEST ? "/tmp" : wanted;
+  const onLeftBehind = async (directory: string): Promise<void> => {
+    const control = join(directory, CONTROL);
+    if (
+      !(await access(control).then(
+        () => true,
+        () => false,
+      ))
+    )
+      return;
+    // Any name will do for the host: the socket says which.
+    await spawnSsh(program, ["-S", controlPath(control), "-O", "exit", "--", "any"], env).ended;
+  };
+  const path = await makeOwnedDirectory({ parent, prefix: "backup-ssh-", onLeftBehind });
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 3 }) };
+}
+
+/**
+ * Lets ssh(1) take the passphrase from a file, by a program in the directory.
+ * @returns what to add to the environment: file names alone
+ */
+export async function makeAskpass(directory: string, file: string, env: Environment): Promise<Record<string, string>> {
+  const program = join(directory, "askpass");
+  await writeFile(program, '#!/bin/sh\nexec cat "$BACKUP_PASSPHRASE_FILE"\n', { mode: 0o700 });
+  await chmod(program, 0o700);
+  return {
+    SSH_ASKPASS: program,
+    SSH_ASKPASS_REQUIRE: "force",
+    DISPLAY: env.DISPLAY ?? ":0",
+    BACKUP_PASSPHRASE_FILE: file,
+  };
+}

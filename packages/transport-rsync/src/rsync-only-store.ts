@@ -1,0 +1,281 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  BackupError,
+  type Body,
+  type Content,
+  type Description,
+  type Directory,
+  type EventSink,
+  type Item,
+  type Lease,
+  type LeaseTiming,
+  type Move,
+  type Outcome,
+  PRIVATE,
+  type Path,
+  type Place,
+  type Store,
+  type Stored,
+  checkPath,
+  isBackupError,
+  parentOf,
+  systemCode,
+  takeLease,
+  throwIfAborted,
+} from "@backup/core";
+import type { RemoteShell } from "./connection.js";
+import { remotePut } from "./remote-put.js";
+import { RSYNC_LEASE_TIMING, rsyncClockSkew, rsyncLeaseFile } from "./rsync-lease.js";
+import type { RsyncEntry } from "./rsync-listing.js";
+import { groupMoves, moveByCopying } from "./rsync-moves.js";
+import { type RunRsync, rsyncProgram } from "./rsync-process.js";
+import { oneAtATime } from "./rsync-queue.js";
+import { type RsyncSender, rsyncSender } from "./rsync-sender.js";
+import { holdsColon, makeRoot } from "./rsync-root.js";
+import { RsyncTree } from "./rsync-tree.js";
+import type { Outgoing } from "./sender.js";
+import type { Spool } from "./spool.js";
+
+export interface RsyncOnlyStoreOptions {
+  /** What a person calls it. */
+  readonly name: string;
+  /** As rsync sees it; relative to what the account starts in unless it begins with `/`. */
+  readonly directory: string;
+  readonly shell: (signal: AbortSignal) => Promise<RemoteShell>;
+  /** Not the store's: the caller disposes of it. */
+  readonly spool: Spool;
+  readonly onEvent?: EventSink;
+  readonly timing?: LeaseTiming;
+  /** As rsync(1) takes it. */
+  readonly bwlimit?: string;
+  readonly run?: RunRsync;
+  /** Before the first retry of what failed, milliseconds. */
+  readonly retryMs?: number;
+}
+
+const TEMPORARY = `${PRIVATE}/tmp`;
+const NEVER = new AbortController().signal;
+/** Times are listed to the second: until the next one begins, a stamp could be that of a later change too. */
+const STAMP_MS = 1100;
+
+/**
+ * A directory on a host where the account may run rsync(1) and nothing else, as rrsync(1) restricts it.
+ *
+ * Names of directories are as durable as the host makes them by itself: rsync has no fsync(2) for those.
+ */
+export class RsyncOnlyStore implements Store {
+  readonly name: string;
+  readonly #options: RsyncOnlyStoreOptions;
+  readonly #tree: RsyncTree;
+  readonly #sender: RsyncSender;
+  #colon = true;
+  #changedAt = Number.NEGATIVE_INFINITY;
+  #hasWarned = false;
+
+  constructor(options: RsyncOnlyStoreOptions) {
+    this.name = options.name;
+    this.#options = options;
+    const run = oneAtATime(options.run ?? rsyncProgram());
+    this.#tree = new RsyncTree({ ...options, run });
+    this.#sender = rsyncSender({ ...options, run });
+  }
+
+  get can(): { readonly colon: boolean } {
+    return { colon: this.#colon };
+  }
+
+  async lease(signal: AbortSignal): Promise<Lease> {
+    throwIfAborted(signal);
+    await makeRoot(this.#tree, signal);
+    await this.makeDirectories([TEMPORARY], signal);
+    // Heartbeats go on, and the lease is given back, when the run is aborted.
+    const file = rsyncLeaseFile(this.#tree, NEVER);
+    const lease = await takeLease(file, this.name, this.#options.timing ?? RSYNC_LEASE_TIMING);
+    try {
+      const left = await this.#tree.list([`${TEMPORARY}/`], signal);
+      await this.#tree.remove(
+        left.flatMap(({ type, path }) => (type === "directory" ? [] : [path])),
+        signal,
+      );
+      this.#colon = await holdsColon(this.#tree, this.#sender, signal);
+      return lease;
+    } catch (error) {
+      await lease[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async directories(leaves: readonly string[], signal: AbortSignal): Promise<readonly Directory[]> {
+    throwIfAborted(signal);
+    const wait = this.#changedAt + STAMP_MS - performance.now();
+    if (wait > 0) await sleep(wait, undefined, { signal }).catch(() => throwIfAborted(signal));
+    const rules = [
+      // A directory that has one is another destination; what is in it is of no interest.
+      `- ${PRIVATE}/*`,
+      `+ ${PRIVATE}`,
+      "- .*",
+      ...leaves.map((name) => `- ${name.replace(/[*?[\]\\]/g, "\\$&")}/*`),
+      "+ */",
+      "- *",
+    ];
+    const entries = await this.#orMissing(this.#tree.listAll(rules, signal));
+    const others = entries.filter(({ path }) => path.endsWith(`/${PRIVATE}`)).map(({ path }) => `${parentOf(path)}/`);
+    return entries
+      .filter(({ type, path }) => type === "directory" && path !== PRIVATE)
+      .filter(({ path }) => !others.some((other) => `${path}/`.startsWith(other)))
+      .map(({ path, mtime }) => ({ path, stamp: String(mtime / 1000) }));
+  }
+
+  async list(directories: readonly Path[], signal: AbortSignal): Promise<readonly Stored[]> {
+    throwIfAborted(signal);
+    for (const path of directories) checkPath(path);
+    const wanted = new Set(directories);
+    const names = [...wanted].map((path) => `${path}/`);
+    const entries = await this.#orMissing(this.#tree.list(names, signal));
+    return entries
+      .filter(({ type, path }) => type === "file" && wanted.has(parentOf(path)))
+      .map(({ path, size, mtime }) => ({ path, size, mtime }));
+  }
+
+  async read(path: Path, signal: AbortSignal): Promise<Uint8Array> {
+    throwIfAborted(signal);
+    checkPath(path);
+    return this.#tree.scratch(async (local) => {
+      try {
+        await this.#tree.pull([path], local, signal);
+        return await readFile(join(local, path));
+      } catch (error) {
+        if (systemCode(error) !== "ENOENT" && !isBackupError(error, "NOT_FOUND")) throw error;
+        throw new BackupError("NOT_FOUND", `${this.name} has no ${path}`, { cause: error });
+      }
+    });
+  }
+
+  async makeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    for (const path of paths) checkPath(path);
+    const all = withParents(paths);
+    const found = new Map((await this.#orMissing(this.#tree.list(all, signal))).map((entry) => [entry.path, entry]));
+    for (const [path, { type }] of found)
+      if (type !== "directory")
+        throw new BackupError(
+          "DESTINATION_UNWRITABLE",
+          `${this.name}: ${path} is ${type === "link" ? "a symbolic link, and those are not followed" : "no directory"}; put the directory itself there`,
+        );
+    const missing = all.filter((path) => !found.has(path));
+    if (missing.length > 0) await this.#changing(this.#tree.makeDirectories(missing, signal));
+  }
+
+  async move(moves: readonly Move[], signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    for (const { from, to } of moves) {
+      checkPath(from);
+      checkPath(to);
+    }
+    if (moves.length === 0) return;
+    const sizes = new Map((await this.#entriesOf(moves, signal)).map(({ path, size }) => [path, size]));
+    const limits = { files: this.#sender.batchFiles, bytes: this.#sender.batchBytes };
+    const groups = groupMoves(moves, { ...limits, sizeOf: (path) => sizes.get(path) ?? 0 });
+    this.#warn(moves.filter(({ from }) => sizes.has(from)).length);
+    for (const group of groups) {
+      const there = await this.#entriesOf(group, signal);
+      const work = { group, there, tree: this.#tree, sender: this.#sender, where: this.name };
+      await this.#changing(moveByCopying(work, signal));
+    }
+  }
+
+  async *put<I extends Item>(
+    bodies: AsyncIterable<Body<I>>,
+    place: (item: I, content: Content) => Place,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly Outcome<I>[]> {
+    const spool = this.#options.spool;
+    for await (const batch of remotePut(bodies, { place, signal, sender: this.#sender, spool })) {
+      this.#changedAt = performance.now();
+      yield batch;
+    }
+  }
+
+  async write(path: Path, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    const file: Outgoing = { path, mtime: Date.now(), size: bytes.byteLength, content: bytes };
+    await this.#changing(this.#sender.send([file], signal));
+  }
+
+  async remove(paths: readonly Path[], signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    for (const path of paths) checkPath(path);
+    // Asked for first: rsync makes the missing parents of what it is to remove.
+    const entries = await this.#orMissing(this.#tree.list([...new Set(paths)], signal));
+    const there = entries.flatMap(({ type, path }) => (type === "directory" ? [] : [path]));
+    if (there.length > 0) await this.#changing(this.#tree.remove(there, signal));
+  }
+
+  async removeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    for (const path of paths) checkPath(path);
+    const entries = await this.#orMissing(this.#tree.list(withParents(paths), signal));
+    const there = entries.flatMap(({ type, path }) => (type === "directory" ? [path] : []));
+    // From the deepest up, a run for each depth: rsync leaves those that are not empty, and takes parents first.
+    const depthOf = (path: Path): number => path.split("/").length;
+    const depths = [...new Set(there.map(depthOf))].toSorted((a, b) => b - a);
+    for (const depth of depths) {
+      const level = there.filter((path) => depthOf(path) === depth);
+      await this.#changing(this.#tree.remove(level, signal));
+    }
+  }
+
+  async describe(signal: AbortSignal): Promise<Description> {
+    throwIfAborted(signal);
+    return {
+      transport: "rsync alone, by OpenSSH",
+      rename: false,
+      link: false,
+      fsync: this.#sender.syncs(),
+      colon: this.#colon,
+      clockSkewMs: await rsyncClockSkew(this.#tree, signal),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Holds nothing open between calls.
+  }
+
+  #entriesOf(moves: readonly Move[], signal: AbortSignal): Promise<readonly RsyncEntry[]> {
+    const paths = new Set(moves.flatMap(({ from, to }) => [from, to]));
+    return this.#orMissing(this.#tree.list([...paths], signal));
+  }
+
+  #warn(count: number): void {
+    if (this.#hasWarned || count === 0) return;
+    this.#hasWarned = true;
+    const message = `${this.name} allows rsync only, which cannot rename: ${count} renamed files are sent again. An account with SFTP renames them in place`;
+    this.#options.onEvent?.({ type: "warning", code: "MOVES_ARE_RESENT", message });
+  }
+
+  /** A missing destination is an empty one. */
+  async #orMissing(work: Promise<readonly RsyncEntry[]>): Promise<readonly RsyncEntry[]> {
+    try {
+      return await work;
+    } catch (error) {
+      if (isBackupError(error, "NOT_FOUND")) return [];
+      throw error;
+    }
+  }
+
+  async #changing(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } finally {
+      this.#changedAt = performance.now();
+    }
+  }
+}
+
+function withParents(paths: readonly Path[]): readonly Path[] {
+  const all = new Set<Path>();
+  for (const path of paths) for (let at = path; at !== ""; at = parentOf(at)) all.add(at);
+  return [...all];
+}

@@ -1,0 +1,90 @@
+import { spawn } from "node:child_process";
+import { BackupError, type Path, isBackupError, throwIfAborted } from "@backup/core";
+import type { RemoteShell } from "./connection.js";
+import type { Version } from "./rsync-arguments.js";
+import { RsyncExit } from "./rsync-errors.js";
+import { parseListing } from "./rsync-listing.js";
+import { collectEnd } from "./rsync-output.js";
+import { type RunRsync, parseVersion } from "./rsync-process.js";
+
+export type RsyncProbe = { readonly works: true } | { readonly works: false; readonly reason: BackupError };
+
+export interface RsyncProbeOptions {
+  readonly run: RunRsync;
+  readonly shell: RemoteShell;
+  /** The destination's directory, as it is known already. */
+  readonly directory: string;
+  /** A file below it that exists. */
+  readonly seen: Path;
+  /** A directory of this machine; nothing is written there. */
+  readonly local: string;
+  readonly signal: AbortSignal;
+  /** Default 30,000: an account without a shell may answer nothing at all. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Whether rsync(1) works there, and reaches the same directory: an account may have SFTP only, or an SFTP that has
+ * another root.
+ * @throws BackupError what is transient or the connection's: CONNECTION_LOST, AUTH_FAILED; ABORTED
+ */
+export async function probeRsync(options: RsyncProbeOptions): Promise<RsyncProbe> {
+  const { run, shell, directory, seen, local, signal, timeoutMs = 30_000 } = options;
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const list = ["--list-only", "--no-implied-dirs"];
+  const other = `rsync of ${shell.target} does not find what SFTP has written to ${directory || "its home"}`;
+  try {
+    const both = AbortSignal.any([signal, timeout]);
+    const output = await run({
+      direction: "pull",
+      shell,
+      directory,
+      local,
+      files: [seen],
+      options: list,
+      signal: both,
+    });
+    if (parseListing(output).some(({ type, path }) => type === "file" && path === seen)) return { works: true };
+    return { works: false, reason: new BackupError("TRANSPORT_MISSING", `${other}; the account has several roots`) };
+  } catch (error) {
+    throwIfAborted(signal);
+    if (timeout.aborted) {
+      const message = `rsync of ${shell.target} did not answer within ${timeoutMs / 1000} s; the account may have no shell`;
+      return { works: false, reason: new BackupError("TRANSPORT_MISSING", message, { cause: error }) };
+    }
+    // It ended before it said a word, while SFTP works: another program in the place of rsync, or none.
+    if (isBackupError(error, "CONNECTION_LOST") && isSilent(error.cause)) {
+      const message = `rsync of ${shell.target} ends before it says anything (${error.message})`;
+      return { works: false, reason: new BackupError("TRANSPORT_MISSING", message, { cause: error }) };
+    }
+    if (!isBackupError(error) || error.transient || CONNECTION.has(error.code)) throw error;
+    if (error.code !== "NOT_FOUND") return { works: false, reason: error };
+    const message = `${other} (${error.message})`;
+    return { works: false, reason: new BackupError("TRANSPORT_MISSING", message, { cause: error }) };
+  }
+}
+
+function isSilent(cause: unknown): boolean {
+  return cause instanceof RsyncExit && cause.exitCode === 12 && cause.stderr.includes("(0 bytes received so far)");
+}
+
+/** With these nothing else works either. */
+const CONNECTION: ReadonlySet<string> = new Set(["ABORTED", "AUTH_FAILED", "HOST_KEY_UNKNOWN", "USAGE"]);
+
+/** Version of rsync(1) at the host; undefined: it runs no command that it is told, or has none. */
+export async function remoteRsyncVersion(shell: RemoteShell, signal: AbortSignal): Promise<Version | undefined> {
+  throwIfAborted(signal);
+  const child = spawn(shell.program, [...shell.args, shell.target, "rsync --version"], {
+    env: { ...process.env, ...shell.env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const stop = (): boolean => child.kill();
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    const { stdout } = await collectEnd(child, shell.program);
+    throwIfAborted(signal);
+    return parseVersion(stdout.toString("latin1"));
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}

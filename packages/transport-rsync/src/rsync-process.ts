@@ -1,0 +1,145 @@
+import { spawn } from "node:child_process";
+import { BackupError, type Path, throwIfAborted } from "@backup/core";
+import type { RemoteShell } from "./connection.js";
+import {
+  type Direction,
+  type Version,
+  isAtLeast,
+  isSecluded,
+  remoteArgument,
+  remoteShellOption,
+} from "./rsync-arguments.js";
+import { RsyncExit, rsyncError } from "./rsync-errors.js";
+import { collectEnd, watchProgress } from "./rsync-output.js";
+
+/** One run of rsync(1) between a directory here and one there. */
+export interface RsyncRun {
+  readonly direction: Direction;
+  readonly shell: RemoteShell;
+  /** Directory there; relative to what the account starts in unless it begins with `/`. */
+  readonly directory: string;
+  /** Directory here. */
+  readonly local: string;
+  readonly options: readonly string[];
+  /** What is transferred, below the directory of the sending side; without it all of it, as the options say. */
+  readonly files?: readonly Path[];
+  /** Exit codes that are no error, besides 0. */
+  readonly accept?: readonly number[];
+  /** Bytes so far of this run. */
+  readonly onProgress?: (bytes: number) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs rsync(1) to its end, and gives what it printed.
+ * @throws BackupError as rsyncError says, with an RsyncExit as its cause; ABORTED
+ */
+export type RunRsync = (run: RsyncRun) => Promise<Buffer>;
+
+export interface RsyncProgram {
+  /** Default `rsync`. */
+  readonly program?: string;
+  /** Default: that of this process. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** The first with --info, --delete-missing-args and --ignore-missing-args. */
+const OLDEST: Version = [3, 1, 0];
+/** How long rsync may take to end by itself, milliseconds. */
+const GRACE_MS = 1000;
+/** Nothing came and nothing went for so long: the connection is dead, seconds. */
+const IDLE_SECONDS = 120;
+
+/** The rsync(1) of this machine. Its version is asked for once. */
+export function rsyncProgram({ program = "rsync", env = process.env }: RsyncProgram = {}): RunRsync {
+  let version: Promise<Version> | undefined;
+  return async (run) => {
+    throwIfAborted(run.signal);
+    // A failure is not kept: the program may be installed while this process runs.
+    version ??= rsyncVersion({ program, env }).catch((error: unknown) => {
+      version = undefined;
+      throw error;
+    });
+    return start(program, argumentsOf(run, await version), run, env);
+  };
+}
+
+/**
+ * Version of the rsync of this machine.
+ * @throws BackupError TRANSPORT_MISSING where there is none, or one that is too old
+ */
+export async function rsyncVersion({ program = "rsync", env = process.env }: RsyncProgram = {}): Promise<Version> {
+  const child = spawn(program, ["--version"], { env: cleanEnvironment(env), stdio: ["ignore", "pipe", "ignore"] });
+  const { stdout } = await collectEnd(child, program);
+  const version = parseVersion(stdout.toString("latin1"));
+  if (version && isAtLeast(version, OLDEST)) return version;
+  const found = version ? `version ${version.join(".")}` : "another program of that name";
+  throw new BackupError(
+    "TRANSPORT_MISSING",
+    `rsync of this machine is ${found}; install rsync ${OLDEST.join(".")} or newer, or use --transport=sftp`,
+  );
+}
+
+/** Undefined: it is no rsync that calls itself one; openrsync has its own numbers. */
+export function parseVersion(text: string): Version | undefined {
+  const [, major, minor, patch] = /^rsync\s+version v?(\d+)\.(\d+)(?:\.(\d+))?/m.exec(text) ?? [];
+  return major === undefined ? undefined : [Number(major), Number(minor), Number(patch ?? 0)];
+}
+
+function argumentsOf(run: RsyncRun, version: Version): readonly string[] {
+  const { direction, directory, shell } = run;
+  const secluded = isSecluded(version, directory);
+  const remote = remoteArgument({ target: shell.target, directory, direction, isSecluded: secluded });
+  const local = run.local.endsWith("/") ? run.local : `${run.local}/`;
+  return [
+    `--rsh=${remoteShellOption(shell)}`,
+    ...(secluded ? ["--protect-args"] : []),
+    `--timeout=${IDLE_SECONDS}`,
+    "--no-human-readable",
+    "--8-bit-output",
+    ...(run.onProgress ? ["--info=progress2"] : []),
+    ...(run.files ? ["--files-from=-", "--from0"] : []),
+    ...run.options,
+    "--",
+    ...(direction === "push" ? [local, remote] : [remote, local]),
+  ];
+}
+
+async function start(program: string, args: readonly string[], run: RsyncRun, env: NodeJS.ProcessEnv): Promise<Buffer> {
+  const { signal, shell, onProgress } = run;
+  const child = spawn(program, args, {
+    env: { ...cleanEnvironment(env), LC_ALL: "C", TZ: "UTC", ...shell.env },
+    stdio: "pipe",
+  });
+  let killer: NodeJS.Timeout | undefined;
+  const stop = (): void => {
+    child.kill("SIGTERM");
+    killer = setTimeout(() => {
+      child.kill("SIGKILL");
+      // What it started may hold the pipes open; nobody waits for those.
+      child.stdout.destroy();
+      child.stderr.destroy();
+    }, GRACE_MS);
+  };
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    // It may end before it has read the list; how it ended says more than the broken pipe.
+    child.stdin.on("error", () => {});
+    // A name that begins with `#` or `;` would be a comment: each gets `./` in front of it.
+    child.stdin.end((run.files ?? []).map((path) => `./${path}\0`).join(""));
+    if (onProgress) watchProgress(child.stdout, onProgress);
+    const ended = await collectEnd(child, program, { keepOutput: !onProgress });
+    throwIfAborted(signal);
+    const { code, stdout } = ended;
+    if (code === 0 || (code !== null && run.accept?.includes(code))) return stdout;
+    throw rsyncError(new RsyncExit(ended), { host: shell.target, direction: run.direction });
+  } finally {
+    clearTimeout(killer);
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+/** RSYNC_RSH, RSYNC_PROTECT_ARGS, RSYNC_PARTIAL_DIR and the like change what the options here mean. */
+function cleanEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("RSYNC_")));
+}

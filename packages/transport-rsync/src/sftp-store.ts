@@ -1,0 +1,248 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  BackupError,
+  type Body,
+  type Content,
+  type Description,
+  type Directory,
+  type EventSink,
+  type Item,
+  LEASE_TIMING,
+  type Lease,
+  type LeaseTiming,
+  type Move,
+  type Outcome,
+  PRIVATE,
+  type Path,
+  type Place,
+  type Store,
+  type Stored,
+  parentOf,
+  takeLease,
+  throwIfAborted,
+} from "@backup/core";
+import type { Host } from "./connection.js";
+import { remotePut } from "./remote-put.js";
+import type { Sender } from "./sender.js";
+import { STATUS, unless } from "./sftp-calls.js";
+import { SftpChannel } from "./sftp-channel.js";
+import { clearLeftovers } from "./sftp-clear.js";
+import { SftpDestination, TEMPORARY } from "./sftp-destination.js";
+import { directorySync } from "./sftp-directory.js";
+import { factsOf } from "./sftp-facts.js";
+import { MANY, writeFiles } from "./sftp-files.js";
+import { inFlight } from "./sftp-in-flight.js";
+import { sftpLeaseFile } from "./sftp-lease-file.js";
+import { linkFiles } from "./sftp-link.js";
+import { directoriesOf, filesIn } from "./sftp-list.js";
+import { makeDirectories, makeRoot, missingDirectories, removeDirectories } from "./sftp-make.js";
+import { MoveQueue } from "./sftp-move.js";
+import { readWhole } from "./sftp-read.js";
+import { folderOf } from "./sftp-root.js";
+import { sftpSender } from "./sftp-sender.js";
+import { SftpUpload } from "./sftp-upload.js";
+import type { Spool } from "./spool.js";
+
+export interface SftpStoreOptions {
+  /** What a person calls it. */
+  readonly name: string;
+  readonly host: Host;
+  /** On the host: absolute, or relative to home; empty or `~` is home itself. */
+  readonly directory: string;
+  /** How bodies are sent; asked once, when there is something to send. Default: by SFTP. */
+  readonly sender?: ((own: SftpDestination, signal: AbortSignal) => Promise<Sender>) | undefined;
+  /** Holds what is on its way; whoever made it disposes of it. */
+  readonly spool: Spool;
+  readonly onEvent?: EventSink | undefined;
+  readonly timing?: LeaseTiming | undefined;
+  /** See SftpChannelOptions. */
+  readonly timeoutMs?: number | undefined;
+  readonly retryMs?: number | undefined;
+}
+
+/** Version 3 gives times in whole seconds: a change within the same one would leave a stamp as it was. */
+const STAMP_MS = 1100;
+
+/**
+ * How long it may take to give the lease back, milliseconds; what is left of it expires by itself. Short: a run that is
+ * told to stop while the host is silent ends within two seconds.
+ */
+const RELEASE_MS = 700;
+
+/** A directory of another machine as a store, over SFTP. Nothing is made before `lease` is taken. */
+export class SftpStore implements Store {
+  readonly name: string;
+  readonly #options: SftpStoreOptions;
+  readonly #channel: SftpChannel;
+  readonly #destination: SftpDestination;
+  #colon = true;
+  #sender: Sender | undefined;
+
+  constructor(options: SftpStoreOptions) {
+    const { name, host, directory, onEvent = () => {}, timeoutMs, retryMs } = options;
+    this.name = name;
+    this.#options = options;
+    this.#channel = new SftpChannel({ host, compress: true, onEvent, timeoutMs, retryMs });
+    this.#destination = new SftpDestination(this.#channel, { name, directory, onEvent });
+  }
+
+  get can(): { readonly colon: boolean } {
+    return { colon: this.#colon };
+  }
+
+  async lease(signal: AbortSignal): Promise<Lease> {
+    const { root } = this.#destination;
+    const timing = this.#options.timing ?? LEASE_TIMING;
+    const file = root.at(`${PRIVATE}/lease.json`);
+    await this.#destination.run(async (sftp) => {
+      const paths = [TEMPORARY];
+      const missing = await missingDirectories(sftp, this.#destination, paths);
+      if (missing.includes(PRIVATE)) await makeRoot(sftp, root.path);
+      if (missing.length > 0) await makeDirectories(sftp, this.#destination, { paths, signal });
+    }, signal);
+    const released = new AbortController();
+    let until = (): AbortSignal => signal;
+    const lease = await takeLease(
+      sftpLeaseFile(file, (task) => this.#destination.run(task, until())),
+      this.name,
+      timing,
+    );
+    until = () => AbortSignal.any([released.signal, AbortSignal.timeout(timing.expiryMs)]);
+    const release = async (): Promise<void> => {
+      // A beat on a connection that hangs is not waited for.
+      released.abort();
+      until = () => AbortSignal.timeout(RELEASE_MS);
+      await lease[Symbol.asyncDispose]();
+    };
+    try {
+      const { expiryMs } = timing;
+      const { colon } = await this.#destination.run(
+        (sftp) => clearLeftovers(sftp, { temporary: root.at(TEMPORARY), lease: file, expiryMs }),
+        signal,
+      );
+      this.#colon = colon;
+      return { lost: lease.lost, [Symbol.asyncDispose]: release };
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  }
+
+  async directories(leaves: readonly string[], signal: AbortSignal): Promise<readonly Directory[]> {
+    throwIfAborted(signal);
+    const wait = STAMP_MS - this.#destination.quietMs;
+    if (wait > 0)
+      await sleep(wait, undefined, { signal }).catch((error: unknown) => {
+        throwIfAborted(signal);
+        throw error;
+      });
+    return this.#destination.run((sftp) => directoriesOf(sftp, this.#destination.root, { leaves, signal }), signal);
+  }
+
+  async list(directories: readonly Path[], signal: AbortSignal): Promise<readonly Stored[]> {
+    const { root } = this.#destination;
+    for (const path of directories) root.at(path);
+    return this.#destination.run((sftp) => filesIn(sftp, root, { directories, signal }), signal);
+  }
+
+  async read(path: Path, signal: AbortSignal): Promise<Uint8Array> {
+    const at = this.#destination.root.at(path);
+    const bytes = await this.#destination.run((sftp) => readWhole(sftp, at), signal);
+    if (!bytes) throw new BackupError("NOT_FOUND", `${this.name} has no ${path}`);
+    return bytes;
+  }
+
+  async makeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void> {
+    const { root } = this.#destination;
+    for (const path of paths) root.at(path);
+    await this.#destination.run(async (sftp) => {
+      if (await makeDirectories(sftp, this.#destination, { paths, signal })) this.#destination.changed();
+    }, signal);
+  }
+
+  async move(moves: readonly Move[], signal: AbortSignal): Promise<void> {
+    const { root } = this.#destination;
+    const remote = moves.map(({ from, to }) => ({ from: root.at(from), to: root.at(to) }));
+    const queue = new MoveQueue(remote, this.name);
+    await this.#destination.change((sftp) => queue.run(sftp, signal), signal);
+  }
+
+  async *put<I extends Item>(
+    bodies: AsyncIterable<Body<I>>,
+    place: (item: I, content: Content) => Place,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly Outcome<I>[]> {
+    const destination = this.#destination;
+    const sender = await this.#askSender(signal);
+    yield* remotePut(bodies, {
+      place,
+      signal,
+      sender: {
+        ...sender,
+        // Whatever sends: its changes count for the stamps.
+        send: (files, until, onSent) => sender.send(files, until, onSent).finally(() => destination.changed()),
+      },
+      spool: this.#options.spool,
+      link: (links, until) => linkFiles(destination, links, until),
+      upload: async (until) => new SftpUpload(destination, until),
+    });
+  }
+
+  async write(path: Path, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    const destination = this.#destination;
+    const file = { path: destination.root.at(path), content: bytes };
+    const attempt = { where: this.name, root: destination.root.path, bytes: bytes.byteLength };
+    const temporaryName = (): string => destination.temporaryName();
+    await destination.run((sftp) => writeFiles(sftp, [file], { temporaryName, attempt, signal }), signal);
+    if (!path.startsWith(`${PRIVATE}/`)) destination.changed();
+  }
+
+  async remove(paths: readonly Path[], signal: AbortSignal): Promise<void> {
+    const remote = paths.map((path) => this.#destination.root.at(path));
+    await this.#destination.change(async (sftp) => {
+      await inFlight(remote, { limit: MANY, signal }, (path) => unless([STATUS.NO_SUCH_FILE], sftp.unlink(path)));
+      await directorySync(sftp, new Set(remote.map(folderOf))).finish();
+    }, signal);
+  }
+
+  async removeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void> {
+    const { root } = this.#destination;
+    for (const path of paths) root.at(path);
+    await this.#destination.change((sftp) => removeDirectories(sftp, root, { paths, signal }), signal);
+  }
+
+  async describe(signal: AbortSignal): Promise<Description> {
+    const sender = await this.#askSender(signal);
+    const { host } = this.#options;
+    const facts = await this.#destination.run((sftp) => factsOf(sftp, this.#destination), signal);
+    return { transport: `${await sender.describe(signal)}, by ${host.by}`, colon: this.#colon, ...facts };
+  }
+
+  /** Connects, unless it has. @throws BackupError as Host.connect; TRANSPORT_MISSING where the account has no SFTP */
+  async connect(signal: AbortSignal): Promise<void> {
+    await this.#destination.run(async () => {}, signal);
+  }
+
+  /** Renames complete files to their places. A symbolic link in the place of a directory is refused, as for `put`. */
+  async publish(moves: readonly Move[], signal: AbortSignal): Promise<void> {
+    const parents = new Set(moves.map(({ to }) => parentOf(to)));
+    await this.#destination.run((sftp) => missingDirectories(sftp, this.#destination, parents), signal);
+    await this.move(moves, signal);
+  }
+
+  /** Removes one empty directory. */
+  async clear(path: Path, signal: AbortSignal): Promise<void> {
+    const at = this.#destination.root.at(path);
+    await this.#destination.run((sftp) => unless([STATUS.NO_SUCH_FILE], sftp.rmdir(at)), signal);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#channel[Symbol.asyncDispose]();
+  }
+
+  async #askSender(signal: AbortSignal): Promise<Sender> {
+    this.#sender ??=
+      (await this.#options.sender?.(this.#destination, signal)) ?? sftpSender({ few: this.#destination, many: [] });
+    return this.#sender;
+  }
+}

@@ -1,0 +1,345 @@
+import { readFile, readdir, rm } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { loginOf, readServer } from "./support/account.js";
+import { openAppender } from "./support/appender.js";
+import type { Result, Running } from "./support/command.js";
+import { startDovecot } from "./support/dovecot.js";
+import { type FakeImap, makeFolder, makeMessage, startFakeImap } from "./support/fake-imap.js";
+import { modelTree } from "./support/fake-mirror.js";
+import type { MailServer } from "./support/mail-server.js";
+import type { Account } from "./support/oracle.js";
+import { killTree } from "./support/process-tree.js";
+import { type Published, readPublished } from "./support/published.js";
+import { type Random, seededRandom } from "./support/random.js";
+import {
+  REMOTE,
+  type RemoteHost,
+  type RemoteKind,
+  incompressible,
+  leftovers,
+  openRemote,
+  startRemote,
+} from "./support/remote.js";
+import { RemoteMailbox } from "./support/remote-mailbox.js";
+import { type TreeFolder, expectedTree, readTree } from "./support/tree.js";
+
+const ROUNDS = 25;
+const KINDS: readonly (RemoteKind & { readonly user: string })[] = [
+  { ...REMOTE.rsync, user: "rsync" },
+  { ...REMOTE.sftp, user: "sftp" },
+  { ...REMOTE.rrsync, user: "rrsync" },
+];
+
+let server: MailServer;
+beforeAll(async () => {
+  server = await startDovecot({ users: Object.fromEntries(KINDS.map(({ user }) => [user, "secret"])) });
+});
+afterAll(async () => await server?.stop());
+
+/** What happens to a run, and whether it may survive that. */
+interface Disaster {
+  readonly name: string;
+  /** Returns when it has happened, or would have no more effect. */
+  readonly strike: (at: Scene) => Promise<void>;
+}
+
+interface Scene {
+  readonly host: RemoteHost;
+  readonly running: Running;
+  readonly random: Random;
+  /** About how long a run takes, milliseconds. */
+  readonly length: number;
+}
+
+/** Rather late than early: the first half of a second is Node's. */
+const wait = ({ random, length }: Scene): Promise<void> =>
+  setTimeout(150 + random.next() ** 0.7 * 0.9 * (length - 150));
+
+const DISASTERS: readonly Disaster[] = [
+  {
+    name: "the program is killed",
+    strike: async (scene) => {
+      await wait(scene);
+      scene.running.child.kill("SIGKILL");
+    },
+  },
+  {
+    name: "the program and what it started are killed",
+    strike: async (scene) => {
+      await wait(scene);
+      await killTree(scene.running.child.pid ?? 0);
+      scene.running.child.kill("SIGKILL");
+    },
+  },
+  {
+    name: "what it started is killed",
+    strike: async (scene) => {
+      await wait(scene);
+      await killTree(scene.running.child.pid ?? 0);
+    },
+  },
+  {
+    name: "the host ends all sessions",
+    strike: async (scene) => {
+      await wait(scene);
+      await scene.host.sshd.cut();
+    },
+  },
+  {
+    name: "the line is cut",
+    strike: async (scene) => {
+      await wait(scene);
+      scene.host.proxy.cutAll();
+    },
+  },
+  ...(["cut", "truncate", "stall"] as const).map(
+    (kind): Disaster => ({
+      name: `the line is bad: ${kind}`,
+      strike: async ({ host, running, random, length }) => {
+        host.proxy.fault = { kind, afterBytes: Math.round(60_000 * random.next() ** 2), times: 1 };
+        const before = host.proxy.struck;
+        const ended = running.result.then(() => true);
+        for (;;) {
+          const over = await Promise.race([ended, setTimeout(10, false)]);
+          if (over || host.proxy.struck > before) break;
+        }
+        host.proxy.fault = undefined;
+        if (kind !== "stall") return;
+        // It would wait for a minute: a person would not.
+        await setTimeout(random.next() * length * 0.3);
+        running.child.kill("SIGKILL");
+      },
+    }),
+  ),
+];
+
+describe("a run that something happens to, at any moment", () => {
+  test.concurrent.each(KINDS)(
+    `${ROUNDS} times: nothing half, nothing lost, and the next run has it all: $name`,
+    async (kind) => {
+      const { user } = kind;
+      const random = seededRandom(20_262);
+      await using host = await openRemote(kind);
+      await using appender = await openAppender(loginOf(server, user));
+      const mailbox = new RemoteMailbox(appender, random);
+      await mailbox.fill();
+      let account = await readServer(server, user);
+      const root = host.at("dest");
+      const start = () => startRemote({ host, server, user, name: "dest", more: ["--allow-deletes"] });
+      const good = async (what: string): Promise<number> => {
+        // With something to send: what a killed run left here goes when the spool is needed again.
+        await mailbox.small();
+        account = await readServer(server, user);
+        const began = performance.now();
+        const result = await (await start()).result;
+        expect({ what, ...result }).toMatchObject({ code: 0, signal: null });
+        const took = performance.now() - began;
+        expect(await treeOf(root, account), what).toEqual(expectedTree(account));
+        // What is killed while it takes or gives back the lease leaves a working file, which goes when it is old.
+        const left = (await leftovers(host, "dest")).filter((file) => !/^there: lease\.json\..{36}$/.test(file));
+        expect(left, what).toEqual([]);
+        return took;
+      };
+      const fresh = await good("fresh");
+      const again = await good("again");
+
+      let before: readonly Published[] = await readPublished(root);
+      const ends = new Map<string, number>();
+      for (let round = 0; round < ROUNDS; round++) {
+        const disaster = DISASTERS[round % DISASTERS.length];
+        if (disaster === undefined) throw new Error("no disaster");
+        if (round % 2 === 0) {
+          await mailbox.change();
+          account = await readServer(server, user);
+        }
+        const anew = round % 7 === 3;
+        if (anew) {
+          await rm(root, { recursive: true });
+          before = [];
+        }
+        const running = await start();
+        const length = anew ? fresh : Math.max(again, 0.6 * fresh);
+        await disaster.strike({ host, running, random, length });
+        const result = await running.result;
+        const what = `round ${round}: ${disaster.name}`;
+        expectHonest(what, result);
+        ends.set(disaster.name, (ends.get(disaster.name) ?? 0) + (result.code === 0 ? 0 : 1));
+        if (round % 3 === 1) {
+          // What the host still had in hand ends here; otherwise it meets the next run.
+          await host.sshd.cut();
+          const after = await readPublished(root);
+          expect(lost({ before, after, account }), what).toEqual([]);
+        }
+        if (round % 8 === 7) {
+          await good(`after ${what}`);
+          before = await readPublished(root);
+        }
+      }
+      await good("at the end");
+      // No expect.poll in tests that run side by side.
+      for (const until = Date.now() + 5000; Date.now() < until && (await programsOf(host)).length > 0; )
+        await setTimeout(50);
+      expect(await programsOf(host)).toEqual([]);
+      // What must end a run did, most of the times.
+      expect([...ends.values()].reduce((sum, count) => sum + count, 0)).toBeGreaterThan(ROUNDS / 4);
+    },
+    240_000,
+  );
+});
+
+/** Done, killed, or an error that is said in one line. */
+function expectHonest(what: string, { code, signal, stderr }: Result): void {
+  if (signal === "SIGKILL") return;
+  const errors = stderr.split("\n").filter((line) => line.startsWith("backup: "));
+  expect({ what, code, errors: errors.length, stderr }).toMatchObject(
+    code === 0 ? { code, errors: 0 } : { code: 1, errors: 1 },
+  );
+  expect(stderr, what).not.toMatch(/^ {4}at |this is a bug/m);
+}
+
+/**
+ * The backup, without empty directories of folders that the account has no more: those that a killed run made and that
+ * went at the server before a run was completed are nobody's, and are left alone.
+ */
+async function treeOf(root: string, { folders }: Account): Promise<readonly TreeFolder[]> {
+  const names = new Set(folders.map(({ name }) => name));
+  const tree = await readTree(root);
+  return tree.filter(({ directory, messages }) => messages.length > 0 || names.has(directory));
+}
+
+/** Messages that were there, that the server still has, and that are not there any more. */
+function lost(input: {
+  readonly before: readonly Published[];
+  readonly after: readonly Published[];
+  readonly account: Account;
+}): readonly string[] {
+  const wanted = new Set(input.account.folders.flatMap(({ messages }) => messages.map(({ sha256 }) => sha256)));
+  const there = new Set(input.after.map(({ sha256 }) => sha256));
+  return input.before.map(({ sha256 }) => sha256).filter((sha256) => wanted.has(sha256) && !there.has(sha256));
+}
+
+/** Programs of this machine that still talk to the host. */
+async function programsOf({ proxy }: RemoteHost): Promise<readonly string[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const lines = pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => ""));
+  return (await Promise.all(lines))
+    .map((line) => line.replaceAll("\0", " "))
+    .filter((line) => line.includes(` ${proxy.port} `) && !line.includes("vitest"));
+}
+
+/** An account of 12 MB, whose backup takes a moment. */
+async function startSlowImap(): Promise<FakeImap & { readonly users: Record<string, string> }> {
+  const messages = Array.from({ length: 40 }, (_, index) =>
+    makeMessage(index + 1, { bytes: incompressible(300_000 + index) }),
+  );
+  const fake = await startFakeImap({ folders: new Map([["INBOX", makeFolder(messages)]]) });
+  return Object.defineProperty(fake, "users", { value: { alice: "secret" } }) as FakeImap & {
+    readonly users: Record<string, string>;
+  };
+}
+
+describe.each(KINDS)("$name", (kind) => {
+  test.each([
+    ["the line is cut", 2_000_000, (host: RemoteHost) => host.proxy.cutAll()],
+    ["the line is cut near the end", 9_000_000, (host: RemoteHost) => host.proxy.cutAll()],
+    ["the host ends all sessions", 5_000_000, (host: RemoteHost) => host.sshd.cut()],
+  ] as const)(
+    "connects again and completes when %s, after %i bytes",
+    async (_name, bytes, strike) => {
+      await using host = await openRemote(kind);
+      await using fake = await startSlowImap();
+      const running = await startRemote({ host, server: fake, name: "a" });
+      await expect
+        .poll(() => host.proxy.bytes.fromClient, { interval: 1, timeout: 20_000 })
+        .toBeGreaterThanOrEqual(bytes);
+      const before = host.proxy.connections;
+      await strike(host);
+      const result = await running.result;
+      expect(result).toMatchObject({ code: 0 });
+      expect(host.proxy.connections).toBeGreaterThan(before);
+      expect(await readdir(host.temporary)).toEqual([]);
+      const published = await readPublished(host.at("a"));
+      expect(published).toHaveLength(40);
+      // What the host had half goes with the next run at the latest.
+      expect(await (await startRemote({ host, server: fake, name: "a" })).result).toMatchObject({ code: 0 });
+      expect(await readTree(host.at("a"))).toEqual(modelTree(fake.folders));
+      expect(await leftovers(host, "a")).toEqual([]);
+    },
+    60_000,
+  );
+
+  test.each(["SIGTERM", "SIGINT"] as const)(
+    "%s in the transfer ends the run at once, and the next one completes",
+    async (signal) => {
+      await using host = await openRemote(kind);
+      await using fake = await startSlowImap();
+      const running = await startRemote({ host, server: fake, name: "a" });
+      await expect
+        .poll(() => host.proxy.bytes.fromClient, { interval: 1, timeout: 20_000 })
+        .toBeGreaterThanOrEqual(3_000_000);
+      await interrupted(running, signal);
+      expect(await readdir(host.temporary)).toEqual([]);
+      expect(await programsOf(host)).toEqual([]);
+      await readPublished(host.at("a"));
+      expect(await (await startRemote({ host, server: fake, name: "a" })).result).toMatchObject({ code: 0 });
+      expect(await readTree(host.at("a"))).toEqual(modelTree(fake.folders));
+      expect(await leftovers(host, "a")).toEqual([]);
+    },
+    60_000,
+  );
+
+  test("SIGTERM while the host is silent ends the run at once, wherever that begins", async () => {
+    await using host = await openRemote(kind);
+    await using fake = await startSlowImap();
+    for (const afterBytes of [0, 300, 3000, 5000]) {
+      host.proxy.fault = { kind: "stall", afterBytes };
+      const running = await startRemote({ host, server: fake, name: "a" });
+      const struck = host.proxy.struck;
+      await expect.poll(() => host.proxy.struck, { interval: 5, timeout: 10_000 }).toBeGreaterThan(struck);
+      await setTimeout(200);
+      await interrupted(running, "SIGTERM");
+      await expect.poll(() => programsOf(host), { timeout: 5000 }).toEqual([]);
+    }
+    host.proxy.fault = undefined;
+    // What a run had no time to remove goes with the next one.
+    expect(await (await startRemote({ host, server: fake, name: "a" })).result).toMatchObject({ code: 0 });
+    expect(await readTree(host.at("a"))).toEqual(modelTree(fake.folders));
+    expect(await leftovers(host, "a")).toEqual([]);
+  }, 60_000);
+
+  test("a second run at the same time is told so, and harms nothing", async () => {
+    await using host = await openRemote(kind);
+    await using fake = await startSlowImap();
+    let silent = false;
+    fake.fault = ({ command, args }) => {
+      if (command !== "UID FETCH" || !args.includes("BODY")) return undefined;
+      silent = true;
+      return { type: "stall" };
+    };
+    const first = await startRemote({ host, server: fake, name: "a" });
+    await expect.poll(() => silent, { interval: 5, timeout: 20_000 }).toBe(true);
+    fake.fault = undefined;
+    const second = await (await startRemote({ host, server: fake, name: "a" })).result;
+    expect(second).toMatchObject({ code: 1, stdout: expect.stringContaining('"LEASE_HELD"') });
+    expect(second.stderr).toMatch(/^backup: another run is writing to .* process \d+ on [^\n]*\n$/);
+    await interrupted(first, "SIGTERM");
+    expect(await (await startRemote({ host, server: fake, name: "a" })).result).toMatchObject({ code: 0 });
+    expect(await readTree(host.at("a"))).toEqual(modelTree(fake.folders));
+    expect(await leftovers(host, "a")).toEqual([]);
+  }, 60_000);
+});
+
+/** Sends the signal; the process says so in one line, within three seconds. */
+async function interrupted({ child, result }: Running, signal: NodeJS.Signals): Promise<void> {
+  expect(child.exitCode).toBeNull();
+  const sent = performance.now();
+  child.kill(signal);
+  const { code, stderr } = await result;
+  const took = performance.now() - sent;
+  expect({ code, stderr }).toEqual({
+    code: 130,
+    stderr: expect.stringMatching(new RegExp(`^backup: stopped by ${signal};[^\n]*\n$`)),
+  });
+  expect(took).toBeLessThan(3000);
+}
