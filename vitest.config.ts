@@ -14,6 +14,10 @@ export default defineConfig({
       { find: /^@backup\/core\/testing$/, replacement: source("core/src/testing") },
       { find: /^@backup\/imap$/, replacement: source("imap/src") },
       { find: /^@backup\/transport-rsync$/, replacement: source("transport-rsync/src") },
+      {
+        find: /^@backup\/transport-rsync\/remote$/,
+        replacement: source("transport-rsync/src").replace("index", "remote"),
+      },
     ],
   },
   test: {

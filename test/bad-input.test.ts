@@ -242,10 +242,21 @@ describe("a command line that cannot be meant", () => {
       [/imaps:\/\/localhost:1143 for TLS/, /imap:\/\/localhost:1143 for STARTTLS/],
     ],
     [
-      "a destination on another host",
-      () => ["imap", "alice", "nas:mail", tls(), ...trusted()],
-      [/nas:mail/, /not there yet/, /\.\/nas:mail/],
+      "a fingerprint that is none",
+      () => ["imap", "alice", "nas:mail", tls(), ...trusted(), "--host-key-fingerprint", "SHA256:short"],
+      [/--host-key-fingerprint takes SHA256:/, /ssh-keygen -l/],
     ],
+    [
+      "a port that is none",
+      () => ["imap", "alice", "nas:mail", tls(), ...trusted(), "--ssh-port", "70000"],
+      [/--ssh-port takes a port/],
+    ],
+    [
+      "a limit that is none",
+      () => ["imap", "alice", "nas:mail", tls(), ...trusted(), "--bwlimit", "0"],
+      [/--bwlimit takes a number/],
+    ],
+    ["a check of nothing", () => ["check-destination"], [/DEST missing; backup check-destination takes DEST/]],
     [
       "no secret",
       () => ["imap", "alice", good, tls()],

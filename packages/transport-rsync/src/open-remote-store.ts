@@ -30,13 +30,16 @@ export interface RemoteStoreOptions extends HostOptions {
 /** Connections that share the sending of files by SFTP. */
 const LANES = 4;
 
+/** What rsync says where it cannot be used; all else it says of the destination, and so does the store. */
+const NO_RSYNC: ReadonlySet<string> = new Set(["TRANSPORT_MISSING", "PROTOCOL"]);
+
 /** A file that the lease has made: what rsync must see too. */
 const SEEN: Path = `${PRIVATE}/lease.json`;
 
 /**
  * A directory on another host as a store: `[user@]host:dir`. Connecting has begun when this resolves, and goes on while
- * the caller does something else; what fails shows at the first use. Everything but the sending of files goes by SFTP, files by rsync where both sides have it; an account that knows
- * rsync alone is served by rsync alone.
+ * the caller does something else; what fails shows at the first use. Everything but the sending of files goes by SFTP,
+ * files by rsync where both sides have it; an account that knows rsync alone is served by rsync alone.
  */
 export async function openRemoteStore(options: RemoteStoreOptions): Promise<Store> {
   let begin = (): void => {};
@@ -64,16 +67,26 @@ async function open(options: RemoteStoreOptions, signal: AbortSignal): Promise<O
     onEvent,
     sender: (own, given) => chooseSender({ ...options, onEvent, host, spool, line, lanes, store, own }, given),
   });
+  const owned = [...lanes, line, spool];
   try {
     await store.connect(signal);
-    return { store, owned: [...lanes, line, spool] };
+    return { store, owned };
   } catch (error) {
     await store[Symbol.asyncDispose]();
-    if (transport === "sftp" || !isBackupError(error, "TRANSPORT_MISSING") || host.by !== "OpenSSH") throw error;
-    say(onEvent, host, "rsync", `rsync alone: ${error.message}`);
-    const shell = (given: AbortSignal) => line.shell(given);
-    const bwlimit = limitOf(options);
-    return { store: new RsyncOnlyStore({ name, directory, shell, spool, onEvent, bwlimit }), owned: [line, spool] };
+    try {
+      if (transport === "sftp" || !isBackupError(error, "TRANSPORT_MISSING") || host.by !== "OpenSSH") throw error;
+      const why = await whyNoRsync({ ...options, line, spool }, undefined, signal);
+      // What SFTP said is the shorter story.
+      if (why && NO_RSYNC.has(why.code))
+        throw new BackupError("TRANSPORT_MISSING", `${error.message}; nor rsync: ${why.message}`, { cause: why });
+      say(onEvent, host, "rsync", `rsync alone: ${error.message}`);
+      const shell = (given: AbortSignal) => line.shell(given);
+      const bwlimit = limitOf(options);
+      return { store: new RsyncOnlyStore({ name, directory, shell, spool, onEvent, bwlimit }), owned };
+    } catch (failure) {
+      for (const resource of owned) await resource[Symbol.asyncDispose]();
+      throw failure;
+    }
   }
 }
 
@@ -92,7 +105,7 @@ interface Means extends Omit<RemoteStoreOptions, "spool"> {
 async function chooseSender(means: Means, signal: AbortSignal): Promise<Sender> {
   const { host, destination: name, remote, transport, spool, line, lanes, store, own, onEvent } = means;
   const { directory } = remote;
-  const why = transport === "sftp" ? "as asked for" : await whyNoRsync(means, signal);
+  const why = transport === "sftp" ? "as asked for" : await whyNoRsync(means, SEEN, signal);
   if (why === undefined) {
     say(onEvent, host, "rsync", "files are sent by rsync");
     const shell = (given: AbortSignal) => line.shell(given);
@@ -116,14 +129,18 @@ async function chooseSender(means: Means, signal: AbortSignal): Promise<Sender> 
   return sftpSender({ few: own, many: lanes.map((lane) => new SftpDestination(lane, { name, directory, onEvent })) });
 }
 
-/** Undefined: rsync works, and reaches the same directory. */
-async function whyNoRsync(means: Means, signal: AbortSignal): Promise<BackupError | undefined> {
-  const { line, remote, spool, env } = means;
+/** Undefined: rsync works, and, where a file is given, sees it. */
+async function whyNoRsync(
+  { line, remote, spool, env }: Pick<Means, "line" | "remote" | "spool" | "env">,
+  seen: Path | undefined,
+  signal: AbortSignal,
+): Promise<BackupError | undefined> {
   try {
     const run = rsyncProgram({ env });
     const shell = await line.shell(signal);
     const local = await spool.directory();
-    const probe = await probeRsync({ run, shell, directory: remote.directory, seen: SEEN, local, signal });
+    const place = seen === undefined ? {} : { seen };
+    const probe = await probeRsync({ run, shell, directory: remote.directory, local, signal, ...place });
     return probe.works ? undefined : probe.reason;
   } catch (error) {
     if (isBackupError(error, "TRANSPORT_MISSING")) return error;

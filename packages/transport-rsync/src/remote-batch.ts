@@ -1,6 +1,16 @@
 import { closeSync, createReadStream, futimesSync, openSync, rmSync, writeSync } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
-import { type Body, type Content, ContentHash, type Item, type Outcome, contentOf, throwIfAborted } from "@backup/core";
+import {
+  type Body,
+  type Content,
+  ContentHash,
+  type Item,
+  type Outcome,
+  type Path,
+  type Place,
+  contentOf,
+  throwIfAborted,
+} from "@backup/core";
 import type { RemotePutOptions } from "./remote-put.js";
 import type { Outgoing, Upload } from "./sender.js";
 import { spoolError } from "./spool.js";
@@ -12,15 +22,32 @@ interface Held<I> {
   readonly bytes: Uint8Array | { readonly file: string } | { readonly upload: Upload };
 }
 
+/** One whose path is known. */
+interface Placed<I> extends Held<I>, Place {}
+
+/** One that has the bytes of another. */
+interface Repeat<I> extends Placed<I> {
+  /** Resolves when the batch that the other is in has ended; undefined: it is this one. */
+  readonly first: Promise<void> | undefined;
+}
+
+/** By likeness, what batches bring whose outcomes are not told yet. */
+export type Arriving = Map<string, { readonly path: Path; readonly done: Promise<void> }>;
+
+export interface RemoteBatchOptions<I extends Item> extends RemotePutOptions<I> {
+  readonly arriving: Arriving;
+}
+
 /** Bodies that are sent together. */
 export class RemoteBatch<I extends Item> {
-  readonly #options: RemotePutOptions<I>;
+  readonly #options: RemoteBatchOptions<I>;
   readonly #held: Held<I>[] = [];
   readonly #failed: Outcome<I>[] = [];
+  readonly #announced: string[] = [];
   files = 0;
   bytes = 0;
 
-  constructor(options: RemotePutOptions<I>) {
+  constructor(options: RemoteBatchOptions<I>) {
     this.#options = options;
   }
 
@@ -36,37 +63,100 @@ export class RemoteBatch<I extends Item> {
    * @param onSent see Sender.send
    */
   async publish(onSent: () => void): Promise<readonly Outcome<I>[]> {
-    const { place, sender, link, signal } = this.#options;
+    const { place, signal } = this.#options;
     throwIfAborted(signal);
-    const placed = this.#held.map(({ item, content, bytes }) => {
-      const { path, same } = place(item, content);
-      return { item, content, bytes, path, same };
+    const placed = this.#held.map((held) => ({ ...held, ...place(held.item, held.content) }));
+    const known = await this.#link(placed.filter(({ same }) => same !== undefined));
+    const { firsts, repeats } = this.#apart(placed.filter((file) => !known.has(file)));
+    const end = this.#announce(firsts);
+    try {
+      await this.#send(firsts, onSent);
+      // What they repeat may be in a batch that is still on its way.
+      for (const { first } of repeats) await first;
+      const linked = await this.#link(repeats);
+      await this.#send(
+        repeats.filter((file) => !linked.has(file)),
+        () => {},
+      );
+    } finally {
+      end();
+    }
+    return [...this.#failed, ...placed.map(({ item, path, content }) => ({ item, path, content }))];
+  }
+
+  /** Those that bring bytes, and those that bring the same with the same time once more. */
+  #apart(files: readonly Placed<I>[]): {
+    readonly firsts: readonly Placed<I>[];
+    readonly repeats: readonly Repeat<I>[];
+  } {
+    const { link, arriving } = this.#options;
+    const here = new Map<string, Path>();
+    const firsts: Placed<I>[] = [];
+    const repeats: Repeat<I>[] = [];
+    for (const file of files) {
+      const likeness = likenessOf(file);
+      const path = likeness && here.get(likeness);
+      const elsewhere = likeness === undefined ? undefined : arriving.get(likeness);
+      const same = path === undefined ? elsewhere?.path : path;
+      if (link && same !== undefined && same !== file.path)
+        repeats.push({ ...file, same, first: path === undefined ? elsewhere?.done : undefined });
+      else firsts.push(file);
+      if (likeness !== undefined && same === undefined) here.set(likeness, file.path);
+    }
+    return { firsts, repeats };
+  }
+
+  /** Tells the batches after this one what it brings. */
+  #announce(files: readonly Placed<I>[]): () => void {
+    const { arriving } = this.#options;
+    let end = (): void => {};
+    const done = new Promise<void>((resolve) => {
+      end = resolve;
     });
-    const known = placed.flatMap(({ path, same }) => (same === undefined ? [] : [{ from: same, to: path }]));
-    const made = link && known.length > 0 ? await link(known, signal) : [];
-    const linked = new Set(known.filter((_pair, index) => made[index]).map(({ to }) => to));
-    const rest = placed.filter(({ path }) => !linked.has(path));
+    for (const file of files) {
+      const likeness = likenessOf(file);
+      if (likeness === undefined || arriving.has(likeness)) continue;
+      arriving.set(likeness, { path: file.path, done });
+      this.#announced.push(likeness);
+    }
+    return end;
+  }
+
+  /** To be called when its outcomes are told: from then on whoever reads them knows what it brought. */
+  forget(): void {
+    for (const likeness of this.#announced) this.#options.arriving.delete(likeness);
+  }
+
+  /** Those that are now another name of the file that has their bytes. */
+  async #link(files: readonly Placed<I>[]): Promise<ReadonlySet<Placed<I>>> {
+    const { link, signal } = this.#options;
+    if (!link || files.length === 0) return new Set();
+    const made = await link(
+      files.map(({ same = "", path }) => ({ from: same, to: path })),
+      signal,
+    );
+    return new Set(files.filter((_file, index) => made[index]));
+  }
+
+  async #send(files: readonly Placed<I>[], onSent: () => void): Promise<void> {
+    const { sender, signal } = this.#options;
     const outgoing: Outgoing[] = [];
-    for (const { item, content, bytes, path } of rest)
+    for (const { item, content, bytes, path } of files)
       if (!("upload" in bytes)) outgoing.push({ path, mtime: item.mtime, size: content.size, content: bytes });
     const release = (): void => {
-      this.#release();
+      for (const { bytes } of files) removeFile(bytes);
       onSent();
     };
     if (outgoing.length > 0) await sender.send(outgoing, signal, release);
-    for (const { item, bytes, path } of rest) if ("upload" in bytes) await bytes.upload.publish(path, item.mtime);
-    return [...this.#failed, ...placed.map(({ item, path, content }) => ({ item, path, content }))];
+    for (const { item, bytes, path } of files) if ("upload" in bytes) await bytes.upload.publish(path, item.mtime);
   }
 
   /** Removes what is held here, and what was uploaded and not published. */
   async discard(): Promise<void> {
-    this.#release();
-    for (const { bytes } of this.#held.splice(0)) if ("upload" in bytes) await bytes.upload.discard();
-  }
-
-  /** Removes its files from the spool. */
-  #release(): void {
-    for (const { bytes } of this.#held) if ("file" in bytes) rmSync(bytes.file, { force: true });
+    for (const { bytes } of this.#held.splice(0)) {
+      removeFile(bytes);
+      if ("upload" in bytes) await bytes.upload.discard();
+    }
   }
 
   async #hold(item: I, bytes: Uint8Array): Promise<void> {
@@ -165,4 +255,13 @@ function writeNow(file: string, bytes: Uint8Array, mtime: number): void {
 function timesOf(mtime: number): [string, string] {
   const seconds = String(mtime / 1000);
   return [seconds, seconds];
+}
+
+/** Equal where one may be another name of the other. A sidecar never is. */
+function likenessOf({ item, content }: Placed<Item>): string | undefined {
+  return item.sidecar ? undefined : `${content.digest} ${Math.floor(item.mtime / 1000)}`;
+}
+
+function removeFile(bytes: Held<unknown>["bytes"]): void {
+  if ("file" in bytes) rmSync(bytes.file, { force: true });
 }

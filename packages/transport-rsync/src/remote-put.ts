@@ -1,6 +1,6 @@
 import { type Body, type Content, type Item, type Outcome, type Place, throwIfAborted } from "@backup/core";
 import { Pace } from "./pace.js";
-import { RemoteBatch } from "./remote-batch.js";
+import { type Arriving, RemoteBatch } from "./remote-batch.js";
 import type { Sender, Upload } from "./sender.js";
 import type { Spool } from "./spool.js";
 
@@ -20,6 +20,7 @@ export interface RemotePutOptions<I extends Item> {
 
 /** A batch on its way. */
 interface Sending<I extends Item> {
+  readonly batch: RemoteBatch<I>;
   /** Resolves when the next one may be sent. */
   readonly sent: Promise<void>;
   /** Resolves when all of it is durable. */
@@ -40,7 +41,9 @@ export async function* remotePut<I extends Item>(
   const { signal, sender } = options;
   const pace = new Pace(sender.batchBytes);
   const underWay: Sending<I>[] = [];
-  let batch = new RemoteBatch(options);
+  const arriving: Arriving = new Map();
+  const newBatch = (): RemoteBatch<I> => new RemoteBatch({ ...options, arriving });
+  let batch = newBatch();
   let sourceError: { readonly error: unknown } | undefined;
   try {
     const source = bodies[Symbol.asyncIterator]();
@@ -57,7 +60,7 @@ export async function* remotePut<I extends Item>(
           // One is sent, and of one more the host makes what it has durable.
           while (underWay.length > 1) yield await first(underWay);
           underWay.push(publish(batch, pace));
-          batch = new RemoteBatch(options);
+          batch = newBatch();
         }
         await batch.add(next.value);
       }
@@ -78,7 +81,7 @@ export async function* remotePut<I extends Item>(
 /** The outcomes of the first batch, which is then not under way any more. */
 async function first<I extends Item>(underWay: Sending<I>[]): Promise<readonly Outcome<I>[]> {
   const outcomes = await underWay[0]?.done;
-  underWay.shift();
+  underWay.shift()?.batch.forget();
   return outcomes ?? [];
 }
 
@@ -101,7 +104,7 @@ function publish<I extends Item>(batch: RemoteBatch<I>, pace: Pace): Sending<I> 
   );
   // They are awaited a turn later; until then a failure must not count as unhandled.
   for (const promise of [done, sent]) promise.catch(() => {});
-  return { sent, done };
+  return { batch, sent, done };
 }
 
 function sizeOf(body: Body): number {

@@ -93,27 +93,27 @@ const RULES: readonly Rule[] = [
     stderr: /is your shell clean|protocol version mismatch|protocol startup error|unexpected tag/,
     code: "PROTOCOL",
     message:
-      "the login shell of {host} prints text before rsync can speak; make it silent for commands (its .bashrc or .profile)",
+      "{host} answers rsync with other text: its login shell prints something (make .bashrc or .profile silent for commands), or the account allows SFTP only (--transport sftp)",
   },
   {
     codes: [127],
     code: "TRANSPORT_MISSING",
-    message: "{host} has no rsync ({line}); install it there, or use --transport=sftp",
+    message: "{host} has no rsync ({line}); install it there, or use --transport sftp",
   },
   {
     stderr: /command not found|rsync: not found|rsync: No such file or directory/,
     code: "TRANSPORT_MISSING",
-    message: "{host} has no rsync ({line}); install it there, or use --transport=sftp",
+    message: "{host} has no rsync ({line}); install it there, or use --transport sftp",
   },
   {
     stderr: /rsync: Permission denied/,
     code: "TRANSPORT_MISSING",
-    message: "{host} does not let this account run rsync ({line}); allow it, or use --transport=sftp",
+    message: "{host} does not let this account run rsync ({line}); allow it, or use --transport sftp",
   },
   {
     codes: [126],
     code: "TRANSPORT_MISSING",
-    message: "{host} does not let this account run rsync ({line}); allow it, or use --transport=sftp",
+    message: "{host} does not let this account run rsync ({line}); allow it, or use --transport sftp",
   },
   {
     stderr: /Failed to exec/,

@@ -14,8 +14,8 @@ export interface RsyncProbeOptions {
   readonly shell: RemoteShell;
   /** The destination's directory, as it is known already. */
   readonly directory: string;
-  /** A file below it that exists. */
-  readonly seen: Path;
+  /** A file below it that exists; absent: it is enough that rsync answers. */
+  readonly seen?: Path;
   /** A directory of this machine; nothing is written there. */
   readonly local: string;
   readonly signal: AbortSignal;
@@ -40,11 +40,12 @@ export async function probeRsync(options: RsyncProbeOptions): Promise<RsyncProbe
       shell,
       directory,
       local,
-      files: [seen],
+      files: [seen ?? "."],
       options: list,
       signal: both,
     });
-    if (parseListing(output).some(({ type, path }) => type === "file" && path === seen)) return { works: true };
+    if (seen === undefined || parseListing(output).some(({ type, path }) => type === "file" && path === seen))
+      return { works: true };
     return { works: false, reason: new BackupError("TRANSPORT_MISSING", `${other}; the account has several roots`) };
   } catch (error) {
     throwIfAborted(signal);
@@ -59,6 +60,7 @@ export async function probeRsync(options: RsyncProbeOptions): Promise<RsyncProbe
     }
     if (!isBackupError(error) || error.transient || CONNECTION.has(error.code)) throw error;
     if (error.code !== "NOT_FOUND") return { works: false, reason: error };
+    if (seen === undefined) return { works: true };
     const message = `${other} (${error.message})`;
     return { works: false, reason: new BackupError("TRANSPORT_MISSING", message, { cause: error }) };
   }

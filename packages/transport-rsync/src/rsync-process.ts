@@ -76,7 +76,7 @@ export async function rsyncVersion({ program = "rsync", env = process.env }: Rsy
   const found = version ? `version ${version.join(".")}` : "another program of that name";
   throw new BackupError(
     "TRANSPORT_MISSING",
-    `rsync of this machine is ${found}; install rsync ${OLDEST.join(".")} or newer, or use --transport=sftp`,
+    `rsync of this machine is ${found}; install rsync ${OLDEST.join(".")} or newer, or use --transport sftp`,
   );
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { FileEntryWithStats } from "ssh2";
-import { OPEN, STATUS, type SftpCalls, unless } from "./sftp-calls.js";
+import { OPEN, STATUS, type SftpCalls, unless, unlessRefused } from "./sftp-calls.js";
 import { readDirectory } from "./sftp-directory.js";
 import { MANY } from "./sftp-files.js";
 import { inFlight } from "./sftp-in-flight.js";
@@ -57,11 +57,18 @@ function oldWorkingFiles(entries: readonly FileEntryWithStats[], lease: string, 
     .map(({ filename }) => `${directory}/${filename}`);
 }
 
+/** Removes a directory, with what is in it; one round trip where that is nothing. */
+export async function removeTree(sftp: SftpCalls, path: string): Promise<void> {
+  const refused = [STATUS.FAILURE, STATUS.PERMISSION_DENIED, STATUS.UNSUPPORTED];
+  if (await unlessRefused(refused, unless([STATUS.NO_SUCH_FILE], sftp.rmdir(path)))) return;
+  await removeAll(sftp, path, (await readDirectory(sftp, path, 2)) ?? []);
+  await unless([STATUS.NO_SUCH_FILE], sftp.rmdir(path));
+}
+
 async function removeAll(sftp: SftpCalls, path: string, entries: readonly FileEntryWithStats[]): Promise<void> {
   await inFlight(entries, { limit: MANY }, async ({ filename, attrs }) => {
     const at = `${path}/${filename}`;
     if (!attrs.isDirectory()) return unless([STATUS.NO_SUCH_FILE], sftp.unlink(at));
-    await removeAll(sftp, at, (await readDirectory(sftp, at, 2)) ?? []);
-    return unless([STATUS.NO_SUCH_FILE], sftp.rmdir(at));
+    return removeTree(sftp, at);
   });
 }

@@ -26,7 +26,7 @@ import { remotePut } from "./remote-put.js";
 import type { Sender } from "./sender.js";
 import { STATUS, unless } from "./sftp-calls.js";
 import { SftpChannel } from "./sftp-channel.js";
-import { clearLeftovers } from "./sftp-clear.js";
+import { clearLeftovers, removeTree } from "./sftp-clear.js";
 import { SftpDestination, TEMPORARY } from "./sftp-destination.js";
 import { directorySync } from "./sftp-directory.js";
 import { factsOf } from "./sftp-facts.js";
@@ -230,10 +230,10 @@ export class SftpStore implements Store {
     await this.move(moves, signal);
   }
 
-  /** Removes one empty directory. */
+  /** Removes a directory among the temporary files, with what is left in it. */
   async clear(path: Path, signal: AbortSignal): Promise<void> {
     const at = this.#destination.root.at(path);
-    await this.#destination.run((sftp) => unless([STATUS.NO_SUCH_FILE], sftp.rmdir(at)), signal);
+    await this.#destination.run((sftp) => removeTree(sftp, at), signal);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

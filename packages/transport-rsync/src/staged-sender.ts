@@ -11,7 +11,7 @@ export interface Stage {
   sync(signal: AbortSignal): Promise<boolean>;
   /** Renames complete files to their places, and makes the names durable. */
   publish(moves: readonly Move[], signal: AbortSignal): Promise<void>;
-  /** Removes an empty directory. */
+  /** Removes a directory among the temporary files, with what is left in it. */
   clear(directory: Path, signal: AbortSignal): Promise<void>;
 }
 
@@ -57,11 +57,17 @@ export function stagedSender(options: StagedSenderOptions): Sender {
       // Tried out before the first batch: then it is known how to send it.
       canSyncAll ??= await stage.sync(signal);
       const staging = `${PRIVATE}/tmp/in-${randomUUID()}`;
-      const moves = await send(files, staging, signal);
-      onSent?.();
-      if (canSyncAll && !(await stage.sync(signal)))
-        throw new BackupError("CONNECTION_LOST", "the host stopped to sync its disk; run again", { transient: true });
-      await stage.publish(moves, signal);
+      try {
+        const moves = await send(files, staging, signal);
+        onSent?.();
+        if (canSyncAll && !(await stage.sync(signal)))
+          throw new BackupError("CONNECTION_LOST", "the host stopped to sync its disk; run again", { transient: true });
+        await stage.publish(moves, signal);
+      } catch (error) {
+        // It may be what fills the disk. Where that fails too, the next lease clears it.
+        if (!signal.aborted) await stage.clear(staging, signal).catch(() => {});
+        throw error;
+      }
       await stage.clear(staging, signal);
     },
   };

@@ -115,6 +115,28 @@ describe.each([{ fromFiles: true }, { fromFiles: false }])("bodies that are sent
     expect(outcomes).toHaveLength(3);
   });
 
+  it("are sent once where several of a batch are the same, of the same time", async () => {
+    await using spool = new Spool({ directory: parent });
+    const sender = new Recorder(fromFiles, 10);
+    const later = { ...whole("4", "one"), item: { ...item("4", 3), mtime: Date.UTC(2024, 0, 2) } };
+    const sidecar = { ...whole("5", "one"), item: { ...item("5", 3), sidecar: true } };
+    const links: string[] = [];
+    const outcomes = await put([whole("1", "one"), whole("2", "one"), whole("3", "one"), later, sidecar], {
+      sender,
+      spool,
+      link: async (asked) => {
+        links.push(...asked.map(({ from: source, to }) => `${to} is ${source}`));
+        return asked.map(({ to }) => to === "a/2");
+      },
+    });
+    expect(links).toEqual(["a/2 is a/1", "a/3 is a/1"]);
+    expect(sender.batches).toEqual([{ "a/1": "one", "a/4": "one", "a/5": "one" }, { "a/3": "one" }]);
+    expect(outcomes.map((outcome) => ("path" in outcome ? outcome.path : ""))).toEqual(
+      [1, 2, 3, 4, 5].map((n) => `a/${n}`),
+    );
+    expect(await leftIn(spool)).toEqual([]);
+  });
+
   it("that outgrow the spool are passed on as they come", async () => {
     await using spool = new Spool({ directory: parent, limitBytes: 20 });
     const sender = new Recorder(fromFiles);

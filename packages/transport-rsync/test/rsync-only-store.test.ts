@@ -21,18 +21,17 @@ interface World {
   readonly events: BackupEvent[];
 }
 
-const worlds: World[] = [];
-
-async function cleanup(): Promise<void> {
-  for (const { parent, spool } of worlds.splice(0)) {
+async function cleanup(made: World[]): Promise<void> {
+  for (const { parent, spool } of made.splice(0)) {
     await spool[Symbol.asyncDispose]();
     await parent[Symbol.asyncDispose]();
   }
 }
 
-afterEach(cleanup);
+const worlds: World[] = [];
+afterEach(() => cleanup(worlds));
 
-async function world(shellIn: (home: string) => Promise<RemoteShell>): Promise<World> {
+async function world(shellIn: (home: string) => Promise<RemoteShell>, among: World[] = worlds): Promise<World> {
   const parent = await temporaryDirectory();
   const home = join(parent.path, "home");
   const made: World = {
@@ -42,7 +41,7 @@ async function world(shellIn: (home: string) => Promise<RemoteShell>): Promise<W
     shell: await shellIn(home),
     events: [],
   };
-  worlds.push(made);
+  among.push(made);
   return made;
 }
 
@@ -59,9 +58,10 @@ function storeIn({ spool, shell, events }: World, directory: string): RsyncOnlyS
 
 function fixture(shellIn: (home: string) => Promise<RemoteShell>, directory: string): StoreFixture {
   const of = new Map<Store, World>();
+  const among: World[] = [];
   return {
     async open() {
-      const made = await world(shellIn);
+      const made = await world(shellIn, among);
       const store = storeIn(made, directory);
       of.set(store, made);
       return store;
@@ -73,7 +73,7 @@ function fixture(shellIn: (home: string) => Promise<RemoteShell>, directory: str
       of.set(again, made);
       return again;
     },
-    cleanup,
+    cleanup: () => cleanup(among),
     stampMs: 1100,
   };
 }
@@ -82,8 +82,8 @@ describe.each([
   ["a plain shell", plainShell, "deep/er/de st*'"],
   ["rrsync", restrictedShell, "sub/dest"],
 ] as const)("RsyncOnlyStore through %s as a Store", (_name, shellIn, directory) => {
-  const made = fixture(shellIn, directory);
-  for (const { name, run } of storeSuite) it(name, () => run(made), 60_000);
+  // Most of the time they wait for the next second.
+  for (const { name, run } of storeSuite) it.concurrent(name, () => run(fixture(shellIn, directory)), 120_000);
 });
 
 describe("a destination that only rsync reaches", () => {
