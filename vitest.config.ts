@@ -25,6 +25,8 @@ export default defineConfig({
     // Real servers on shared machines: slow is no failure, hanging is.
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // Most of the time they wait: for a server, for a second to be over.
+    maxWorkers: 3,
     reporters: ["default", new CountReporter()],
     coverage: { include: ["packages/*/src/**/*.ts"] },
   },

@@ -24,7 +24,7 @@ import {
 import { RemoteMailbox } from "./support/remote-mailbox.js";
 import { type TreeFolder, expectedTree, readTree } from "./support/tree.js";
 
-const ROUNDS = 25;
+const ROUNDS = 16;
 const KINDS: readonly (RemoteKind & { readonly user: string })[] = [
   { ...REMOTE.rsync, user: "rsync" },
   { ...REMOTE.sftp, user: "sftp" },

@@ -191,7 +191,7 @@ describe.each(Object.entries<RemoteKind>(REMOTE))("%s", (key, kind) => {
       { inode: three[0]?.inode, links: 2 },
       { inode: three[0]?.inode, links: 2 },
     ]);
-  });
+  }, 120_000);
 
   it("writes nothing in a dry run, and keeps what was deleted when asked to", async () => {
     await change(async (appender) => {

@@ -12,6 +12,9 @@ const PACKAGES = [
   { name: "python3", program: "python3" },
   { name: "openssl", program: "openssl" },
   { name: "procps", program: "ps" },
+  { name: "openssh-client", program: "ssh" },
+  { name: "openssh-server", file: "/usr/sbin/sshd" },
+  { name: "rsync", program: "rsync" },
   { name: "exfat-fuse", program: "mount.exfat-fuse" },
   { name: "exfatprogs", program: "mkfs.exfat" },
 ];

@@ -43,7 +43,13 @@ describe("a failure of the real rsync", () => {
       false,
       /does not let/,
     ],
-    ["a banner", 'echo Welcome to this host; exec sh -c "$*"', "PROTOCOL", false, /login shell .* prints text/],
+    [
+      "a banner",
+      'echo Welcome to this host; exec sh -c "$*"',
+      "PROTOCOL",
+      false,
+      /answers rsync with other text: its login shell prints something/,
+    ],
     [
       "a lost connection",
       "echo 'ssh: connect to host h port 22: No route to host' >&2; exit 255",
