@@ -26,7 +26,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Most of the time they wait: for a server, for a second to be over.
-    maxWorkers: 3,
+    maxWorkers: 2,
     reporters: ["default", new CountReporter()],
     coverage: { include: ["packages/*/src/**/*.ts"] },
   },

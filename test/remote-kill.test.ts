@@ -239,6 +239,23 @@ async function startSlowImap(): Promise<FakeImap & { readonly users: Record<stri
   };
 }
 
+test("rsync goes on with a large file where it was when the line is cut", async () => {
+  await using host = await openRemote(REMOTE.rsync);
+  const size = 12_000_000;
+  const folder = makeFolder([makeMessage(1, { bytes: incompressible(size) })]);
+  await using fake = await startFakeImap({ folders: new Map([["INBOX", folder]]) });
+  const account = Object.defineProperty(fake, "users", { value: { alice: "secret" } }) as FakeImap & {
+    readonly users: Record<string, string>;
+  };
+  const running = await startRemote({ host, server: account, name: "a", more: ["--bwlimit", "6000"] });
+  await expect.poll(() => host.proxy.bytes.fromClient, { interval: 1, timeout: 20_000 }).toBeGreaterThan(0.7 * size);
+  host.proxy.cutAll();
+  expect(await running.result).toMatchObject({ code: 0 });
+  expect(await readTree(host.at("a"))).toEqual(modelTree(fake.folders));
+  // From the beginning it would have been 1.7 times as much.
+  expect(host.proxy.bytes.fromClient).toBeLessThan(1.4 * size);
+}, 60_000);
+
 describe.each(KINDS)("$name", (kind) => {
   test.each([
     ["the line is cut", 2_000_000, (host: RemoteHost) => host.proxy.cutAll()],

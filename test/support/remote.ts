@@ -23,7 +23,7 @@ export interface RemoteKind {
 
 export const REMOTE = {
   rsync: { name: "rsync", sshd: {}, options: [], transport: "rsync", renames: true },
-  sftp: { name: "SFTP by ssh2", sshd: {}, options: ["--transport", "sftp"], transport: "sftp", renames: true },
+  sftp: { name: "SFTP as asked for", sshd: {}, options: ["--transport", "sftp"], transport: "sftp", renames: true },
   rrsync: {
     name: "rrsync alone",
     sshd: { keyCommand: (directory) => `/usr/bin/rrsync '${directory}'` },
@@ -48,7 +48,7 @@ export const REMOTE = {
     renames: true,
   },
   withoutSshHere: {
-    name: "no ssh and no rsync here",
+    name: "SFTP by ssh2: no ssh and no rsync here",
     sshd: {},
     options: [],
     programs: [],

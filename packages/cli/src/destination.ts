@@ -29,7 +29,6 @@ export async function openDestination(
   const { findIdentity, openRemoteStore } = await import("@backup/transport-rsync");
   return openRemoteStore({
     destination: args.dest,
-    remote,
     transport: args.transport ?? "auto",
     port: args.sshPort,
     sshConfig: args.sshConfig,

@@ -2,10 +2,10 @@ import { BackupError, type EventSink, PRIVATE, type Path, type Store, isBackupEr
 import type { Host } from "./connection.js";
 import { type HostOptions, openHost } from "./open-host.js";
 import { type Opened, PendingStore } from "./pending-store.js";
+import { parseRemote } from "./remote.js";
 import { rsyncProgram } from "./rsync-process.js";
 import { probeRsync } from "./rsync-probe.js";
 import { RsyncOnlyStore } from "./rsync-only-store.js";
-import { retryTransient } from "./rsync-retry.js";
 import { syncFileSystem } from "./remote-sync.js";
 import type { Sender } from "./sender.js";
 import { SftpChannel } from "./sftp-channel.js";
@@ -16,16 +16,19 @@ import { ShellLine } from "./shell-line.js";
 import { Spool } from "./spool.js";
 import { stagedSender } from "./staged-sender.js";
 
-export interface RemoteStoreOptions extends HostOptions {
-  /** Default: rsync where both sides have it, else SFTP. */
-  readonly transport: "auto" | "rsync" | "sftp";
-  /** What a person calls it. */
+/** How to reach a destination, and how to send files there. What is left out has the default of the command line. */
+export interface RemoteStoreOptions extends Partial<Omit<HostOptions, "remote">> {
+  /** `[user@]host:dir` */
   readonly destination: string;
+  /** Default `auto`: rsync where both sides have it, else SFTP. */
+  readonly transport?: "auto" | "rsync" | "sftp";
   /** Directory for what is on its way. Default: that for temporary files. */
   readonly spool?: string | undefined;
   /** KiB a second that rsync may send. */
   readonly bwlimit?: number | undefined;
 }
+
+type Settings = RemoteStoreOptions & HostOptions;
 
 /** Connections that share the sending of files by SFTP. */
 const LANES = 4;
@@ -40,18 +43,27 @@ const SEEN: Path = `${PRIVATE}/lease.json`;
  * A directory on another host as a store: `[user@]host:dir`. Connecting has begun when this resolves, and goes on while
  * the caller does something else; what fails shows at the first use. Everything but the sending of files goes by SFTP,
  * files by rsync where both sides have it; an account that knows rsync alone is served by rsync alone.
+ * @throws BackupError USAGE
  */
 export async function openRemoteStore(options: RemoteStoreOptions): Promise<Store> {
+  const remote = parseRemote(options.destination);
+  if (!remote)
+    throw new BackupError(
+      "USAGE",
+      `${options.destination} is a directory here; write [user@]host:dir for another host`,
+    );
+  const defaults = { secretsDirectory: "/backup", env: process.env, onEvent: () => {}, timeoutMs: 60_000 };
+  const settings = { ...defaults, ...options, remote };
   let begin = (): void => {};
   const begun = new Promise<void>((resolve) => {
     begin = resolve;
   });
-  const store = new PendingStore(options.destination, (signal) => open({ ...options, onConnecting: begin }, signal));
+  const store = new PendingStore(options.destination, (signal) => open({ ...settings, onConnecting: begin }, signal));
   await Promise.race([begun, store.settled]);
   return store;
 }
 
-async function open(options: RemoteStoreOptions, signal: AbortSignal): Promise<Opened> {
+async function open(options: Settings, signal: AbortSignal): Promise<Opened> {
   const { destination: name, remote, transport } = options;
   const { directory } = remote;
   const onEvent = saidOnce("SFTP_LIMITED", options.onEvent);
@@ -90,7 +102,7 @@ async function open(options: RemoteStoreOptions, signal: AbortSignal): Promise<O
   }
 }
 
-interface Means extends Omit<RemoteStoreOptions, "spool"> {
+interface Means extends Omit<Settings, "spool"> {
   readonly host: Host;
   readonly spool: Spool;
   readonly line: ShellLine;
@@ -117,8 +129,8 @@ async function chooseSender(means: Means, signal: AbortSignal): Promise<Sender> 
       onEvent,
       bwlimit: limitOf(means),
       stage: {
-        sync: (given) =>
-          retryTransient(async () => syncFileSystem(await shell(given), directory || ".", given), { signal: given }),
+        // Not tried again: a host that went down meanwhile would have nothing left to make durable.
+        sync: async (given) => syncFileSystem(await shell(given), directory || ".", given),
         publish: (moves, given) => store.publish(moves, given),
         clear: (path, given) => store.clear(path, given),
       },

@@ -97,7 +97,8 @@ async function startMaster(launch: Launch, control: string, signal: AbortSignal)
     return { process, first, missing: undefined };
   } catch (error) {
     const silent = isBackupError(error, "TRANSPORT_MISSING");
-    const code = silent ? await process.ended : 0;
+    // A program that has closed its output may live on.
+    const code = silent ? await Promise.race([process.ended, delay(2000, 0, { ref: false })]) : 0;
     await process.kill();
     if (!silent && !isBackupError(error, "PROTOCOL")) throw error;
     const refused = /subsystem request failed/i.test(process.stderr());

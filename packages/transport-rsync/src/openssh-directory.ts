@@ -1,6 +1,7 @@
 import { access, chmod, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { controlPath } from "./openssh-options.js";
 import { type Environment, spawnSsh } from "./openssh-process.js";
 import { makeOwnedDirectory } from "./owned-directory.js";
@@ -16,6 +17,9 @@ const LONGEST = 80;
 /** The control socket's name in it. */
 export const CONTROL = "c";
 
+/** How long a connection that was left behind may take to end, milliseconds. */
+const EXIT_MS = 2000;
+
 /** @param program ssh(1), to end the connections of killed processes whose directories are still there */
 export async function privateDirectory(program: string, env: Environment): Promise<PrivateDirectory> {
   const wanted = env.TMPDIR || tmpdir();
@@ -30,7 +34,9 @@ export async function privateDirectory(program: string, env: Environment): Promi
     )
       return;
     // Any name will do for the host: the socket says which.
-    await spawnSsh(program, ["-S", controlPath(control), "-O", "exit", "--", "any"], env).ended;
+    const child = spawnSsh(program, ["-S", controlPath(control), "-O", "exit", "--", "any"], env);
+    await Promise.race([child.ended, sleep(EXIT_MS, undefined, { ref: false })]);
+    await child.kill();
   };
   const path = await makeOwnedDirectory({ parent, prefix: "backup-ssh-", onLeftBehind });
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 3 }) };

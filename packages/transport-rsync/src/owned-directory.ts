@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { lstat, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { isDeadHere, processMark, systemCode } from "@backup/core";
@@ -22,7 +22,8 @@ export async function makeOwnedDirectory(options: OwnedDirectoryOptions): Promis
   const { parent, prefix, onLeftBehind = async () => {} } = options;
   for (const name of await readdir(parent)) {
     const directory = join(parent, name);
-    if (!name.startsWith(prefix) || !(await isLeftBehind(join(directory, OWNER)))) continue;
+    if (!name.startsWith(prefix) || !(await isMine(directory)) || !(await isLeftBehind(join(directory, OWNER))))
+      continue;
     await onLeftBehind(directory);
     await rm(directory, { recursive: true, force: true });
   }
@@ -30,6 +31,12 @@ export async function makeOwnedDirectory(options: OwnedDirectoryOptions): Promis
   const owner = { host: hostname(), pid: process.pid, process: processMark() };
   await writeFile(join(directory, OWNER), JSON.stringify(owner), { mode: 0o600 });
   return directory;
+}
+
+/** Anybody may make a directory of that name in one that all share. */
+async function isMine(directory: string): Promise<boolean> {
+  const stats = await lstat(directory).catch(() => undefined);
+  return stats?.isDirectory() === true && stats.uid === process.getuid?.();
 }
 
 async function isLeftBehind(file: string): Promise<boolean> {

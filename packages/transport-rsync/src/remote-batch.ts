@@ -143,11 +143,7 @@ export class RemoteBatch<I extends Item> {
     const outgoing: Outgoing[] = [];
     for (const { item, content, bytes, path } of files)
       if (!("upload" in bytes)) outgoing.push({ path, mtime: item.mtime, size: content.size, content: bytes });
-    const release = (): void => {
-      for (const { bytes } of files) removeFile(bytes);
-      onSent();
-    };
-    if (outgoing.length > 0) await sender.send(outgoing, signal, release);
+    if (outgoing.length > 0) await sender.send(outgoing, signal, onSent);
     for (const { item, bytes, path } of files) if ("upload" in bytes) await bytes.upload.publish(path, item.mtime);
   }
 

@@ -14,5 +14,7 @@ export function parseRemote(text: string): Remote | undefined {
   const match = /^(?:([^@:/]+)@)?(\[[0-9a-fA-F:.]+\]|[^:/@[\]]+):(.*)$/s.exec(text);
   const [, user, host, directory] = match ?? [];
   if (host === undefined || directory === undefined) return undefined;
-  return { ...(user === undefined ? {} : { user }), host: host.replace(/^\[|\]$/g, ""), directory };
+  // What a shell would make of it is what a session begins in.
+  const inHome = directory.replace(/^~(?:\/+|$)/, "");
+  return { ...(user === undefined ? {} : { user }), host: host.replace(/^\[|\]$/g, ""), directory: inHome };
 }

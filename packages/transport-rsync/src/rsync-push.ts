@@ -24,6 +24,8 @@ export interface RsyncPush {
   readonly directory: string;
   readonly files: readonly Path[];
   readonly totalBytes: number;
+  /** They were sent before: what is there with these bytes is not sent again. */
+  readonly isAgain?: boolean;
   /** Besides those of every push; asked for at every attempt. */
   readonly options: () => readonly string[];
   /** Whether the failure was an option that can be done without; then it is left out from now on. */
@@ -32,14 +34,17 @@ export interface RsyncPush {
 }
 
 /**
- * Whatever the umask there is, files are 0600. Whole files: a mail is small. Only the files themselves, no attributes of
- * the directories above them, and never --links or --keep-dirlinks.
+ * Whatever the umask there is, files are 0600. Only the files themselves, no attributes of the directories above them,
+ * and never --links or --keep-dirlinks.
  */
-const ALWAYS = ["--times", "--omit-dir-times", "--perms", "--chmod=D0700,F0600", "--whole-file", "--no-implied-dirs"];
+const ALWAYS = ["--times", "--omit-dir-times", "--perms", "--chmod=D0700,F0600", "--no-implied-dirs"];
 
-/** The first time all is sent; after a lost connection, what is not there with these bytes. */
-const FIRST = "--ignore-times";
-const AGAIN = "--checksum";
+/**
+ * The first time all is sent, whole: a mail is small. After a lost connection, what is not there with these bytes; of a
+ * file that is there in part, where it was written in place, what is missing.
+ */
+const FIRST = ["--ignore-times", "--whole-file"];
+const AGAIN = ["--checksum", "--no-whole-file"];
 
 /** Time between two events that say how far it is, milliseconds. */
 const EVENT_MS = 250;
@@ -47,14 +52,14 @@ const EVENT_MS = 250;
 /** Sends files in one run of rsync(1), and again what did not arrive when the connection is lost. */
 export async function push(
   means: RsyncMeans,
-  { options, learn, totalBytes, signal, ...what }: RsyncPush,
+  { options, learn, totalBytes, isAgain, signal, ...what }: RsyncPush,
 ): Promise<void> {
   const { bwlimit, retryMs } = means;
   const onProgress = eventsOf(totalBytes, means.onEvent);
-  let how = FIRST;
+  let how = isAgain ? AGAIN : FIRST;
   const attempt = async (): Promise<void> => {
     const limit = bwlimit === undefined ? [] : [`--bwlimit=${bwlimit}`];
-    const given = [...ALWAYS, how, ...limit, ...options()];
+    const given = [...ALWAYS, ...how, ...limit, ...options()];
     try {
       await means.run({
         direction: "push",

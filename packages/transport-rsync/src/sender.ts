@@ -24,8 +24,8 @@ export interface Sender {
    * Sends all of them, 0600, each to a temporary name that is renamed when it is complete, replacing what is there.
    * When it has returned all are durable under their paths. Retries what is transient, and goes on where it was.
    * Directories of the paths exist.
-   * @param onSent called when nothing here is needed any more, and the host has work of its own left: the next batch may
-   * be sent meanwhile
+   * @param onSent called when all is there, and the host has work of its own left: the next batch may be sent meanwhile.
+   * The files of the spool are needed to the end all the same
    * @throws BackupError DISK_FULL, DESTINATION_UNWRITABLE, CONNECTION_LOST, ABORTED
    */
   send(files: readonly Outgoing[], signal: AbortSignal, onSent?: () => void): Promise<void>;

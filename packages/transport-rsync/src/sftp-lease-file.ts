@@ -40,7 +40,7 @@ export function sftpLeaseFile(path: string, run: Run): LeaseFile {
       }),
     read: () =>
       run(async (sftp) => {
-        const [found, now] = await Promise.all([readText(sftp, path), nowAt(sftp, mine)]);
+        const [found, now] = await Promise.all([readText(sftp, path), nowAt(sftp, `${path}.${randomUUID()}`)]);
         // A second less than it seems: the times are cut off, and a living lease must not look old.
         return found && { text: found.text, ageMs: Math.max(0, (now - found.mtime - 1) * 1000) };
       }),

@@ -1,9 +1,10 @@
-import type { Move } from "@backup/core";
+import { type Move, parentOf } from "@backup/core";
 import { STATUS, unlessRefused } from "./sftp-calls.js";
 import type { SftpDestination } from "./sftp-destination.js";
 import { directorySync } from "./sftp-directory.js";
 import { MANY } from "./sftp-files.js";
 import { inFlight } from "./sftp-in-flight.js";
+import { missingDirectories } from "./sftp-make.js";
 import { folderOf } from "./sftp-root.js";
 
 const REFUSED = [STATUS.FAILURE, STATUS.NO_SUCH_FILE, STATUS.PERMISSION_DENIED, STATUS.UNSUPPORTED];
@@ -22,6 +23,8 @@ export function linkFiles(
   return destination.change(async (sftp) => {
     const made = new Set<Move>();
     if (!sftp.offers.hardlink || !sftp.offers.posixRename) return pairs.map(() => false);
+    // A symbolic link in the place of a directory would lead them out of the destination.
+    await missingDirectories(sftp, destination, new Set(links.map(({ to }) => parentOf(to))));
     const directories = directorySync(sftp, new Set(pairs.map(({ to }) => folderOf(to))));
     try {
       await inFlight(pairs, { limit: MANY, signal }, async (pair) => {

@@ -9,13 +9,11 @@ import { folderOf } from "./sftp-root.js";
 export class MoveQueue {
   readonly #where: string;
   readonly #runs: readonly (readonly Move[])[];
-  readonly #directories: ReadonlySet<string>;
-  readonly #done = new Set<Move>();
+  readonly #durable = new Set<readonly Move[]>();
 
   constructor(moves: readonly Move[], where: string) {
     this.#where = where;
     this.#runs = independentRuns(moves);
-    this.#directories = new Set(moves.flatMap(({ from, to }) => [folderOf(from), folderOf(to)]));
   }
 
   /**
@@ -25,14 +23,14 @@ export class MoveQueue {
    */
   async run(sftp: SftpCalls, signal: AbortSignal): Promise<void> {
     for (const moves of this.#runs) {
+      if (this.#durable.has(moves)) continue;
       throwIfAborted(signal);
-      const open = moves.filter((move) => !this.#done.has(move));
-      await inFlight(open, { limit: MANY, signal }, async (move) => {
-        await this.#move(sftp, move);
-        this.#done.add(move);
-      });
+      // All of them again where the connection was lost: a host that went down may have forgotten what it answered.
+      await inFlight(moves, { limit: MANY, signal }, (move) => this.#move(sftp, move));
+      const directories = new Set(moves.flatMap(({ from, to }) => [folderOf(from), folderOf(to)]));
+      await directorySync(sftp, directories).finish();
+      this.#durable.add(moves);
     }
-    await directorySync(sftp, this.#directories).finish();
   }
 
   async #move(sftp: SftpCalls, { from, to }: Move): Promise<void> {

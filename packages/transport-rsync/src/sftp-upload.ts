@@ -1,10 +1,11 @@
-import type { Path } from "@backup/core";
+import { BackupError, type Path, parentOf } from "@backup/core";
 import type { Upload } from "./sender.js";
 import { type Handle, OPEN, STATUS, type SftpCalls, unless } from "./sftp-calls.js";
 import type { SftpDestination } from "./sftp-destination.js";
 import { directorySync } from "./sftp-directory.js";
 import { PIECE, attributesOf, replace } from "./sftp-files.js";
 import { settleAll } from "./sftp-in-flight.js";
+import { missingDirectories } from "./sftp-make.js";
 import { folderOf } from "./sftp-root.js";
 
 /** Bytes that are kept here until the server has them. */
@@ -36,6 +37,7 @@ export class SftpUpload implements Upload {
   #size = 0;
   #keptBytes = 0;
   #opened: Opened | undefined;
+  #isMade = false;
 
   constructor(destination: SftpDestination, signal: AbortSignal) {
     this.#destination = destination;
@@ -63,8 +65,12 @@ export class SftpUpload implements Upload {
     await this.#change(async (sftp) => {
       // The rename was done, and its answer lost.
       if (isRenaming && !(await unless([STATUS.NO_SUCH_FILE], sftp.lstat(this.#temporary)))) {
-        if ((await sftp.lstat(target)).size === this.#size) return;
+        if ((await sftp.lstat(target)).size !== this.#size) throw this.#gone();
+        await directorySync(sftp, new Set([folderOf(target)])).finish();
+        return;
       }
+      // A symbolic link in the place of a directory would lead it out of the destination.
+      await missingDirectories(sftp, this.#destination, [parentOf(path)]);
       const { handle, flying } = await this.#open(sftp);
       await settleAll(flying.splice(0));
       const last = [sftp.fsetstat(handle, attributesOf(mtime))];
@@ -91,6 +97,17 @@ export class SftpUpload implements Upload {
     }
   }
 
+  /** Bytes from the beginning that the server has said it has. */
+  get #confirmed(): number {
+    const [first] = this.#kept;
+    return first ? first.position : this.#size;
+  }
+
+  #gone(): BackupError {
+    const message = `${this.#destination.where}: what was uploaded of a large file is gone; run again`;
+    return new BackupError("CONNECTION_LOST", message, { transient: true });
+  }
+
   #change(task: (sftp: SftpCalls) => Promise<void>): Promise<void> {
     return this.#destination.change(task, this.#signal);
   }
@@ -98,7 +115,14 @@ export class SftpUpload implements Upload {
   /** The file in this session, with all that is kept on its way. */
   async #open(sftp: SftpCalls): Promise<Opened> {
     if (this.#opened?.sftp === sftp) return this.#opened;
-    const handle = await sftp.open(this.#temporary, OPEN.CREATE | OPEN.WRITE);
+    // Made once: what another run has cleared away must not come back with a hole in front.
+    const handle = await unless(
+      this.#isMade ? [STATUS.NO_SUCH_FILE] : [],
+      sftp.open(this.#temporary, this.#isMade ? OPEN.WRITE : OPEN.CREATE | OPEN.WRITE),
+    );
+    if (!handle) throw this.#gone();
+    if (this.#isMade && (await sftp.fstat(handle)).size < this.#confirmed) throw this.#gone();
+    this.#isMade = true;
     const opened: Opened = { sftp, handle, flying: [] };
     this.#opened = opened;
     for (const piece of this.#kept) this.#send(opened, piece);

@@ -22,17 +22,17 @@ export class ShellLine implements AsyncDisposable {
     await connection?.[Symbol.asyncDispose]();
   }
 
-  async #connected(signal: AbortSignal): Promise<Connection> {
-    const connection = await this.#connection;
+  #connected(signal: AbortSignal): Promise<Connection> {
+    // Of two that find it lost at once, the second waits for what the first one makes.
+    this.#connection = this.#renewed(this.#connection, signal);
+    return this.#connection;
+  }
+
+  async #renewed(earlier: Promise<Connection> | undefined, signal: AbortSignal): Promise<Connection> {
+    // One that failed is none: it was told to whoever asked for it.
+    const connection = await earlier?.catch(() => undefined);
     if (connection && !connection.lost.aborted) return connection;
     await connection?.[Symbol.asyncDispose]();
-    this.#connection = this.#host.connect({ compress: false }, signal);
-    try {
-      return await this.#connection;
-    } catch (error) {
-      // The next that needs it tries again.
-      this.#connection = undefined;
-      throw error;
-    }
+    return this.#host.connect({ compress: false }, signal);
   }
 }

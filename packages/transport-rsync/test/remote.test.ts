@@ -8,6 +8,9 @@ describe("a destination on another machine", () => {
     ["nas:", { host: "nas", directory: "" }],
     ["nas:/srv/mail", { host: "nas", directory: "/srv/mail" }],
     ["backup@nas.example.org:/srv/mail", { user: "backup", host: "nas.example.org", directory: "/srv/mail" }],
+    ["nas:~/mail", { host: "nas", directory: "mail" }],
+    ["nas:~", { host: "nas", directory: "" }],
+    ["nas:~alice/mail", { host: "nas", directory: "~alice/mail" }],
     ["nas:a:b", { host: "nas", directory: "a:b" }],
     ["nas:a b/c", { host: "nas", directory: "a b/c" }],
     ["nas:line\nbreak", { host: "nas", directory: "line\nbreak" }],
@@ -44,9 +47,10 @@ describe("a destination on another machine", () => {
     );
   });
 
-  it("keeps every directory as it is", () => {
+  it("keeps every directory as it is, but ~ for home", () => {
     fc.assert(
       fc.property(fc.string(), (directory) => {
+        fc.pre(!/^~(?:\/|$)/.test(directory));
         expect(parseRemote(`me@nas:${directory}`)).toEqual({ user: "me", host: "nas", directory });
       }),
     );

@@ -42,9 +42,11 @@ function world(answers: readonly boolean[]) {
   const sender = stagedSender({
     spool,
     directory: "mail",
+    retryMs: 1,
     shell: async () => SHELL,
     run: async ({ options, files: names = [], local, directory }: RsyncRun) => {
-      calls.push(options.includes("--fsync") ? "push with fsync" : "push");
+      const how = options.includes("--checksum") ? " again" : options.includes("--fsync") ? " with fsync" : "";
+      calls.push(`push${how}`);
       expect(directory).toMatch(/^mail\/\.backup\/tmp\/in-[0-9a-f-]+$/);
       expect(options).toContain("--inplace");
       for (const name of names)
@@ -91,9 +93,16 @@ describe("a batch that is staged", () => {
     expect(calls).toEqual(["sync", ...one, ...one]);
   });
 
-  it("is not published when the host that could do it fails to", async () => {
+  it("is compared and synced again when the host fails to, and not published before", async () => {
     const { sender, calls } = world([true, false]);
+    await sender.send(await files(), NEVER);
+    expect(calls).toEqual(["sync", "push", "sync", "push again", "sync", "publish", "clear"]);
+  });
+
+  it("is not published when the host never does, and cleared away", async () => {
+    const { sender, calls } = world([true, false, false, false, false, false, false]);
     await expect(sender.send(await files(), NEVER)).rejects.toBeInstanceOf(BackupError);
     expect(calls).not.toContain("publish");
+    expect(calls.at(-1)).toBe("clear");
   });
 });
