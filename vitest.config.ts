@@ -13,6 +13,7 @@ export default defineConfig({
       { find: /^@backup\/core$/, replacement: source("core/src") },
       { find: /^@backup\/core\/testing$/, replacement: source("core/src/testing") },
       { find: /^@backup\/imap$/, replacement: source("imap/src") },
+      { find: /^@backup\/imap\/server$/, replacement: source("imap/src").replace("index", "server") },
       { find: /^@backup\/transport-rsync$/, replacement: source("transport-rsync/src") },
       {
         find: /^@backup\/transport-rsync\/remote$/,

@@ -1,16 +1,18 @@
 import { BackupError } from "@backup/core";
-import type { Options } from "yargs";
+import type { ActionOption } from "./types/action-type.js";
 
 /** What an option of yargs may be for a destination: the words of `backup … DEST`. */
 export const DESTINATION_OPTIONS = {
   dstsecret: {
     type: "string",
     requiresArg: true,
+    isSecret: true,
     describe: "File with the ssh key, an absolute path; default /backup/HOST.id_rsa, HOST.id_ed25519, HOST.id_ecdsa",
   },
   dstpassphrase: {
     type: "string",
     requiresArg: true,
+    isSecret: true,
     describe: "File with the passphrase of that key, an absolute path; default /backup/HOST.passphrase",
   },
   transport: {
@@ -37,7 +39,7 @@ export const DESTINATION_OPTIONS = {
     describe: "Directory for what is on its way to another host, 64 MiB; default: that for temporary files",
   },
   bwlimit: { type: "number", requiresArg: true, describe: "KiB a second that rsync may send" },
-} as const satisfies Record<string, Options>;
+} as const satisfies Record<string, ActionOption>;
 
 /** Options that a destination on this machine has no use for, by their names on the command line. */
 const REMOTE_ONLY = Object.keys(DESTINATION_OPTIONS);
@@ -64,17 +66,14 @@ export function remoteOptionsGiven(args: Readonly<Record<string, unknown>>): rea
 }
 
 /** @throws BackupError USAGE */
-export function checkDestinationOptions(args: Readonly<Record<string, unknown>>): void {
+export function checkDestinationOptions(args: DestinationArguments): void {
   // What an unset variable of a script leaves; an empty destination would be the directory that one is in.
   if (args.dest === "") throw usage("DEST is empty; name a directory (. is the one you are in)");
-  const port = args["ssh-port"];
-  if (port !== undefined && !(Number.isInteger(port) && Number(port) > 0 && Number(port) < 65_536))
+  const { sshPort: port, bwlimit: limit, hostKeyFingerprint: fingerprint } = args;
+  if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536))
     throw usage("--ssh-port takes a port, a number from 1 to 65535");
-  const limit = args.bwlimit;
-  if (limit !== undefined && !(Number(limit) > 0))
-    throw usage("--bwlimit takes a number of KiB a second, greater than 0");
-  const fingerprint = args["host-key-fingerprint"];
-  if (typeof fingerprint === "string" && !/^SHA256:[A-Za-z0-9+/]{43}=?$/.test(fingerprint))
+  if (limit !== undefined && !(limit > 0)) throw usage("--bwlimit takes a number of KiB a second, greater than 0");
+  if (fingerprint !== undefined && !/^SHA256:[A-Za-z0-9+/]{43}=?$/.test(fingerprint))
     throw usage("--host-key-fingerprint takes SHA256: and 43 letters, as ssh-keygen -l -f KEY.pub prints it");
 }
 

@@ -1,6 +1,6 @@
 import { LocalStore, type Store } from "@backup/core";
 import { parseRemote } from "@backup/transport-rsync/remote";
-import type { CommandContext } from "./commands/context.js";
+import type { ActionContext } from "./action.js";
 import { type DestinationArguments, remoteOptionsGiven } from "./destination-options.js";
 
 /** Silence after which a host counts as lost, seconds. */
@@ -12,9 +12,8 @@ const TIMEOUT_S = 60;
  */
 export async function openDestination(
   args: DestinationArguments,
-  { renderer, secrets, env }: Pick<CommandContext, "renderer" | "secrets" | "env">,
+  { onEvent, secrets, env }: Pick<ActionContext, "onEvent" | "secrets" | "env">,
 ): Promise<Store> {
-  const onEvent = renderer.event.bind(renderer);
   const remote = parseRemote(args.dest);
   if (!remote) {
     const unused = remoteOptionsGiven({ ...args });

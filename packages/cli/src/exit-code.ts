@@ -1,11 +1,13 @@
 import { type BackupError, type Report, isBackupError } from "@backup/core";
 
 /** Exit statuses; documented in the README. */
-export const EXIT = { done: 0, failed: 1, usage: 2, partial: 3, interrupted: 130 } as const;
+export const EXIT = { done: 0, failed: 1, usage: 2, partial: 3, unreported: 4, interrupted: 130 } as const;
 
 const USAGE: ReadonlySet<BackupError["code"]> = new Set([
   "NOTHING_SELECTED",
+  "PLAN_INVALID",
   "PLUGIN_UNKNOWN",
+  "SCRIPT_MISSING",
   "SECRET_MISSING",
   "SECRET_UNREADABLE",
   "USAGE",

@@ -14,6 +14,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   DESTINATION_OTHER: 1,
   DESTINATION_UNWRITABLE: 1,
   DISK_FULL: 1,
+  HOOK_FAILED: 1,
   HOST_KEY_CHANGED: 1,
   HOST_KEY_UNKNOWN: 1,
   HOST_UNKNOWN: 1,
@@ -22,8 +23,12 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   LEASE_LOST: 1,
   NOT_FOUND: 1,
   NOTHING_SELECTED: 2,
+  PLAN_INVALID: 2,
   PLUGIN_UNKNOWN: 2,
   PROTOCOL: 1,
+  REPORT_FAILED: 1,
+  SCRIPT_FAILED: 1,
+  SCRIPT_MISSING: 2,
   SECRET_MISSING: 2,
   SECRET_UNREADABLE: 2,
   SOURCE_EMPTY: 1,
@@ -38,7 +43,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
 
 describe("exit status", () => {
   it("is what the command line promises", () => {
-    expect(EXIT).toEqual({ done: 0, failed: 1, usage: 2, partial: 3, interrupted: 130 });
+    expect(EXIT).toEqual({ done: 0, failed: 1, usage: 2, partial: 3, unreported: 4, interrupted: 130 });
   });
 
   it.each(Object.entries(STATUS))("of %s is %i", (code, status) => {

@@ -97,10 +97,12 @@ async function present(
   const child = spawnSsh(settings.program, [...first, ...args, "--", settings.target, "exit"], settings.env);
   child.input.end();
   child.output.resume();
+  // One that hangs is ended, and the connection itself says what is wrong.
+  const either = AbortSignal.any([signal, AbortSignal.timeout(2 * settings.timeoutMs)]);
   const abort = (): void => void child.kill();
-  signal.addEventListener("abort", abort, { once: true });
+  either.addEventListener("abort", abort, { once: true });
   await child.ended;
-  signal.removeEventListener("abort", abort);
+  either.removeEventListener("abort", abort);
   throwIfAborted(signal);
   const error = await sshError(child.stderr(), contextOf(settings));
   if (error.code === "AUTH_FAILED" || child.stderr() === "") return true;

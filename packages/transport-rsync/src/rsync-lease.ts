@@ -46,12 +46,12 @@ function pushText(tree: RsyncTree, { path, text, option }: Text, signal: AbortSi
  * finds that out. Until then both write: no file is lost, since every file is written whole under a name that says
  * what is in it, but the same work is done twice.
  */
-export function rsyncLeaseFile(tree: RsyncTree, signal: AbortSignal): LeaseFile {
-  const push = (text: string, option: string): Promise<void> => pushText(tree, { path: FILE, text, option }, signal);
+export function rsyncLeaseFile(tree: RsyncTree, until: () => AbortSignal): LeaseFile {
+  const push = (text: string, option: string): Promise<void> => pushText(tree, { path: FILE, text, option }, until());
   const pull = (): Promise<{ readonly text: string; readonly mtime: number } | undefined> =>
     tree.scratch(async (local) => {
       try {
-        await tree.pull([FILE], local, signal);
+        await tree.pull([FILE], local, until());
         const file = join(local, FILE);
         return { text: await readFile(file, "utf8"), mtime: (await stat(file)).mtimeMs };
       } catch (error) {
@@ -67,7 +67,7 @@ export function rsyncLeaseFile(tree: RsyncTree, signal: AbortSignal): LeaseFile 
     async read() {
       const found = await pull();
       if (!found) return undefined;
-      const clock = await clockOf(tree, signal);
+      const clock = await clockOf(tree, until());
       return { text: found.text, ageMs: clock === undefined ? 0 : clock - found.mtime };
     },
     async beat(text) {
@@ -75,7 +75,7 @@ export function rsyncLeaseFile(tree: RsyncTree, signal: AbortSignal): LeaseFile 
     },
     async remove(text) {
       const found = await pull();
-      if (found?.text === text) await tree.remove([FILE], signal);
+      if (found?.text === text) await tree.remove([FILE], until());
       return found === undefined || found.text === text;
     },
   };

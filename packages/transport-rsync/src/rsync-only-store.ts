@@ -22,10 +22,10 @@ import {
   isBackupError,
   parentOf,
   systemCode,
-  takeLease,
   throwIfAborted,
 } from "@backup/core";
 import type { RemoteShell } from "./connection.js";
+import { takeRemoteLease } from "./remote-lease.js";
 import { remotePut } from "./remote-put.js";
 import { RSYNC_LEASE_TIMING, rsyncClockSkew, rsyncLeaseFile } from "./rsync-lease.js";
 import type { RsyncEntry } from "./rsync-listing.js";
@@ -56,7 +56,8 @@ export interface RsyncOnlyStoreOptions {
 }
 
 const TEMPORARY = `${PRIVATE}/tmp`;
-const NEVER = new AbortController().signal;
+/** Two runs of rsync, each with a connection of its own. */
+const RELEASE_MS = 10_000;
 /** Times are listed to the second: until the next one begins, a stamp could be that of a later change too. */
 const STAMP_MS = 1100;
 
@@ -90,9 +91,13 @@ export class RsyncOnlyStore implements Store {
     throwIfAborted(signal);
     await makeRoot(this.#tree, signal);
     await this.makeDirectories([TEMPORARY], signal);
-    // Heartbeats go on, and the lease is given back, when the run is aborted.
-    const file = rsyncLeaseFile(this.#tree, NEVER);
-    const lease = await takeLease(file, this.name, this.#options.timing ?? RSYNC_LEASE_TIMING);
+    const timing = this.#options.timing ?? RSYNC_LEASE_TIMING;
+    const lease = await takeRemoteLease((until) => rsyncLeaseFile(this.#tree, until), {
+      where: this.name,
+      timing,
+      releaseMs: RELEASE_MS,
+      signal,
+    });
     try {
       const left = await this.#tree.list([`${TEMPORARY}/`], signal);
       await this.#tree.remove(

@@ -66,8 +66,13 @@ export async function probeRsync(options: RsyncProbeOptions): Promise<RsyncProbe
   }
 }
 
+/** What ssh(1) begins a line with that says why it ends. */
+const SAID_BY_SSH = /^(?:ssh: |ssh_|kex_|mux_|client_loop|Connection |Timeout, )/m;
+
+/** 12 instead of the 255 of ssh(1) where rsync finds the pipe broken before it sees that end. */
 function isSilent(cause: unknown): boolean {
-  return cause instanceof RsyncExit && cause.exitCode === 12 && cause.stderr.includes("(0 bytes received so far)");
+  if (!(cause instanceof RsyncExit) || cause.exitCode !== 12) return false;
+  return cause.stderr.includes("(0 bytes received so far)") && !SAID_BY_SSH.test(cause.stderr);
 }
 
 /** With these nothing else works either. */

@@ -120,9 +120,9 @@ async function* piecesOf(content: RemoteFile["content"]): AsyncGenerator<Uint8Ar
 }
 
 /**
- * rename(2), which replaces what is at `to`.
+ * rename(2), which replaces what is at `to`. `from` is a temporary file.
  *
- * Where the server only has the RENAME of version 3, which refuses to, what is there is removed first: when the server
+ * Where the server only has the RENAME of version 3, which refuses to, what is there is put aside first: when the server
  * dies between the two, `to` is missing, and the next run copies it anew.
  */
 export async function replace(sftp: SftpCalls, from: string, to: string): Promise<void> {
@@ -130,6 +130,13 @@ export async function replace(sftp: SftpCalls, from: string, to: string): Promis
   if (await unlessRefused([STATUS.FAILURE], sftp.rename(from, to))) return;
   // Never on a guess: `to` may be all that there is of a rename that was done before.
   await sftp.lstat(from);
-  await unless([STATUS.NO_SUCH_FILE], sftp.unlink(to));
-  await sftp.rename(from, to);
+  const aside = `${from}.old`;
+  const isAside = await unlessRefused([STATUS.NO_SUCH_FILE], sftp.rename(to, aside));
+  try {
+    await sftp.rename(from, to);
+  } catch (error) {
+    if (isAside) await sftp.rename(aside, to);
+    throw error;
+  }
+  if (isAside) await sftp.unlink(aside);
 }

@@ -41,6 +41,13 @@ export async function missingDirectories(
   return missing;
 }
 
+export interface Making {
+  readonly paths: readonly Path[];
+  /** What was changed and is not durable yet, kept from one attempt to the next. */
+  readonly changed: Set<string>;
+  readonly signal: AbortSignal;
+}
+
 /**
  * See Store.makeDirectories. A round trip for each level that is missing, and two to make it durable.
  * @returns whether any was missing
@@ -48,11 +55,12 @@ export async function missingDirectories(
 export async function makeDirectories(
   sftp: SftpCalls,
   place: Place,
-  { paths, signal }: { readonly paths: readonly Path[]; readonly signal: AbortSignal },
+  { paths, changed, signal }: Making,
 ): Promise<boolean> {
   const { root } = place;
   const missing = await missingDirectories(sftp, place, paths);
-  if (missing.length === 0) return false;
+  for (const path of missing) changed.add(folderOf(root.at(path)));
+  if (changed.size === 0) return false;
   const modes: Promise<void>[] = [];
   for (const level of byDepth(missing)) {
     throwIfAborted(signal);
@@ -65,7 +73,7 @@ export async function makeDirectories(
     });
   }
   await Promise.all(modes);
-  await directorySync(sftp, new Set(missing.map((path) => folderOf(root.at(path))))).finish();
+  await directorySync(sftp, changed).finish();
   return true;
 }
 

@@ -18,10 +18,10 @@ import {
   type Store,
   type Stored,
   parentOf,
-  takeLease,
   throwIfAborted,
 } from "@backup/core";
 import type { Host } from "./connection.js";
+import { takeRemoteLease } from "./remote-lease.js";
 import { remotePut } from "./remote-put.js";
 import type { Sender } from "./sender.js";
 import { STATUS, unless } from "./sftp-calls.js";
@@ -94,26 +94,17 @@ export class SftpStore implements Store {
     const { root } = this.#destination;
     const timing = this.#options.timing ?? LEASE_TIMING;
     const file = root.at(`${PRIVATE}/lease.json`);
+    const paths = [TEMPORARY];
+    const changed = new Set<string>();
     await this.#destination.run(async (sftp) => {
-      const paths = [TEMPORARY];
       const missing = await missingDirectories(sftp, this.#destination, paths);
       if (missing.includes(PRIVATE)) await makeRoot(sftp, root.path);
-      if (missing.length > 0) await makeDirectories(sftp, this.#destination, { paths, signal });
+      await makeDirectories(sftp, this.#destination, { paths, changed, signal });
     }, signal);
-    const released = new AbortController();
-    let until = (): AbortSignal => signal;
-    const lease = await takeLease(
-      sftpLeaseFile(file, (task) => this.#destination.run(task, until())),
-      this.name,
-      timing,
+    const lease = await takeRemoteLease(
+      (until) => sftpLeaseFile(file, (task) => this.#destination.run(task, until())),
+      { where: this.name, timing, releaseMs: RELEASE_MS, signal },
     );
-    until = () => AbortSignal.any([released.signal, AbortSignal.timeout(timing.expiryMs)]);
-    const release = async (): Promise<void> => {
-      // A beat on a connection that hangs is not waited for.
-      released.abort();
-      until = () => AbortSignal.timeout(RELEASE_MS);
-      await lease[Symbol.asyncDispose]();
-    };
     try {
       const { expiryMs } = timing;
       const { colon } = await this.#destination.run(
@@ -121,9 +112,9 @@ export class SftpStore implements Store {
         signal,
       );
       this.#colon = colon;
-      return { lost: lease.lost, [Symbol.asyncDispose]: release };
+      return lease;
     } catch (error) {
-      await release();
+      await lease[Symbol.asyncDispose]();
       throw error;
     }
   }
@@ -155,8 +146,9 @@ export class SftpStore implements Store {
   async makeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void> {
     const { root } = this.#destination;
     for (const path of paths) root.at(path);
+    const changed = new Set<string>();
     await this.#destination.run(async (sftp) => {
-      if (await makeDirectories(sftp, this.#destination, { paths, signal })) this.#destination.changed();
+      if (await makeDirectories(sftp, this.#destination, { paths, changed, signal })) this.#destination.changed();
     }, signal);
   }
 

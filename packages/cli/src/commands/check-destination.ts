@@ -1,27 +1,39 @@
 import { BackupError, type Description, type Store } from "@backup/core";
-import type { DestinationArguments } from "../destination-options.js";
+import { DESTINATION_OPTIONS, type DestinationArguments, checkDestinationOptions } from "../destination-options.js";
 import { openDestination } from "../destination.js";
 import { EXIT } from "../exit-code.js";
 import { formatBytes, jsonLine, printable } from "../render/text.js";
-import type { CommandContext } from "./context.js";
+import { jsonRenderer } from "../render/json.js";
+import { plainRenderer } from "../render/plain.js";
+import type { CommandContext, Subcommand } from "./subcommand.js";
 
 const PROBE = ".backup/check";
 
 /** Clocks may be so far apart, milliseconds: those of directories tell whole seconds. */
 const SKEW_MS = 2000;
 
-/** `backup check-destination`; resolves to the exit status. */
-export async function checkDestinationCommand(
-  args: DestinationArguments & { readonly json: boolean },
-  context: CommandContext,
-): Promise<number> {
-  const { signal } = context;
-  await using store = await openDestination(args, context);
+export const checkDestinationCommand: Subcommand<DestinationArguments> = {
+  name: "check-destination",
+  summary: "connect to a destination and say what it can do",
+  positionals: [{ name: "dest", describe: "Directory here, or [user@]host:dir; made if it is missing" }],
+  options: DESTINATION_OPTIONS,
+  examples: [["backup check-destination nas:mail/alice", "can it be reached, and what can it do?"]],
+  check: checkDestinationOptions,
+  run: check,
+};
+
+async function check(args: DestinationArguments, context: CommandContext): Promise<number> {
+  const { signal, debug, json } = context;
+  const renderer = json
+    ? jsonRenderer(process.stdout, { debug })
+    : plainRenderer(process.stdout, process.stderr, context);
+  const onEvent = renderer.event.bind(renderer);
+  await using store = await openDestination(args, { ...context, onEvent });
   await using lease = await store.lease(signal);
   const both = AbortSignal.any([signal, lease.lost]);
   const description = await store.describe(both);
   await tryOut(store, both);
-  const text = args.json
+  const text = json
     ? jsonLine({ type: "destination", destination: store.name, ...description })
     : `${format(store.name, description).map(printable).join("\n")}\n`;
   process.stdout.write(text);

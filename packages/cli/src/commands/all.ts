@@ -1,0 +1,12 @@
+import { ACTION_TYPES } from "../types/all.js";
+import { actionCommand } from "./action.js";
+import { checkDestinationCommand } from "./check-destination.js";
+import { runCommand } from "./run.js";
+import type { Subcommand } from "./subcommand.js";
+
+/** Every command, in the order in which help lists them. */
+export const SUBCOMMANDS: readonly Subcommand[] = [
+  ...ACTION_TYPES.map(actionCommand),
+  runCommand,
+  checkDestinationCommand,
+];

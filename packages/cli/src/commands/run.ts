@@ -1,0 +1,76 @@
+import { access } from "node:fs/promises";
+import { join } from "node:path";
+import { BackupError, systemCode } from "@backup/core";
+import { isDry } from "../dry-run.js";
+import type { Subcommand } from "./subcommand.js";
+
+export interface RunArguments {
+  readonly file?: string | undefined;
+  readonly watch: boolean;
+  readonly dryRun: boolean;
+}
+
+/** Longer than the actions, the reports and the processes of a script need after a signal, and shorter than the ten seconds of `docker stop`. */
+const TO_END_MS = 9000;
+
+export const runCommand: Subcommand<RunArguments> = {
+  name: "run",
+  summary: "run many actions: a script, or a plan file",
+  positionals: [
+    {
+      name: "file",
+      isOptional: true,
+      describe: "Script, or plan (.yaml, .yml); default /backup/backup, then /backup/plan.yaml",
+    },
+  ],
+  options: {
+    watch: { type: "boolean", default: false, describe: "Go on for ever: run each action of a plan by its schedule" },
+    "dry-run": {
+      type: "boolean",
+      default: false,
+      describe: "Say what would be done; write nothing. DRY_RUN=1 does the same",
+    },
+  },
+  examples: [
+    ["backup run /etc/backup/nightly", "a script with many actions; each is listed OK or KO at the end"],
+    ["backup run plan.yaml", "every action of a plan, some at a time"],
+    ["backup run --watch plan.yaml", "each action of a plan when its schedule says so"],
+  ],
+  async run(args, context) {
+    context.allowToEnd(TO_END_MS);
+    const file = args.file ?? (await defaultFile(context.secrets));
+    const dryRun = isDry(args, context.env);
+    // Loaded when used: they cost start-up time.
+    if (/\.ya?ml$/i.test(file)) {
+      const { runPlan } = await import("../run-plan.js");
+      return runPlan({ file, dryRun, watch: args.watch }, context);
+    }
+    if (args.watch)
+      throw new BackupError(
+        "USAGE",
+        `--watch runs a plan (.yaml) by its schedules, and ${file} is a script; start that from cron`,
+      );
+    const { runScript } = await import("../run-script.js");
+    return runScript({ file, dryRun }, context);
+  },
+};
+
+async function defaultFile(directory: string): Promise<string> {
+  for (const name of ["backup", "plan.yaml"]) if (await isThere(join(directory, name))) return join(directory, name);
+  throw new BackupError("SCRIPT_MISSING", nothingToRun(directory));
+}
+
+async function isThere(file: string): Promise<boolean> {
+  try {
+    await access(file);
+    return true;
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")) return false;
+    throw error;
+  }
+}
+
+/** For somebody who starts the container for the first time. */
+function nothingToRun(directory: string): string {
+  return `there is nothing to run: no script ${directory}/backup and no plan ${directory}/plan.yaml`;
+}

@@ -1,0 +1,70 @@
+import { BackupError } from "@backup/core";
+import type { Argv, Options } from "yargs";
+import type { RenderOptions } from "../render/renderer.js";
+import { checkGivenOnce } from "../usage.js";
+
+/** What every command gets besides its arguments. */
+export interface CommandContext extends RenderOptions {
+  readonly json: boolean;
+  readonly signal: AbortSignal;
+  /** Directory of secrets. */
+  readonly secrets: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** How long what is told to stop may take, milliseconds; default 2000. */
+  readonly allowToEnd: (ms: number) => void;
+  /** Called before the process is ended in a hurry: a progress bar hides the cursor. */
+  readonly onLeave: (leave: () => void) => void;
+}
+
+export interface Positional {
+  /** In lower case; shown in upper case. */
+  readonly name: string;
+  readonly describe: string;
+  readonly isOptional?: boolean;
+}
+
+/** A command after `backup`. The parser, the manual page and the completion are made from this description. */
+export interface Subcommand<Arguments = never> {
+  /** `imap`, `config check`. */
+  readonly name: string;
+  /** One line. */
+  readonly summary: string;
+  readonly positionals: readonly Positional[];
+  /** Beside those of every command. */
+  readonly options: Readonly<Record<string, Options>>;
+  /** Command lines, and what they do. */
+  readonly examples: readonly (readonly [command: string, text: string])[];
+  /** @throws BackupError USAGE */
+  readonly check?: (args: Arguments) => void;
+  /** @returns the exit status */
+  readonly run: (args: Arguments, context: CommandContext) => Promise<number>;
+}
+
+/** The command as yargs knows it; `then` gets the arguments, checked. */
+export function addCommand(parser: Argv, command: Subcommand, then: (args: object) => Promise<void>): Argv {
+  const words = command.name.split(" ");
+  const positionals = command.positionals.map(({ name, isOptional }) => (isOptional ? `[${name}]` : `<${name}>`));
+  return parser.command(
+    [words.at(-1), ...positionals].join(" "),
+    command.summary,
+    (yargs) => {
+      for (const { name, describe, isOptional } of command.positionals)
+        yargs.positional(name, { type: "string", demandOption: !isOptional, describe });
+      for (const [line, text] of command.examples) yargs.example(line, text);
+      return yargs.options({ ...command.options }).check((args) => {
+        const single = Object.entries(command.options).filter(([, { array }]) => array !== true);
+        checkGivenOnce(
+          args,
+          single.map(([name]) => name),
+        );
+        const extra = args._[words.length];
+        if (extra !== undefined)
+          throw new BackupError("USAGE", `'${extra}' is one argument too many; see backup ${command.name} --help`);
+        // What yargs has read is what the description says.
+        command.check?.(args as never);
+        return true;
+      });
+    },
+    then,
+  );
+}

@@ -1,0 +1,89 @@
+import { BackupError } from "@backup/core";
+import yargs, { type Argv } from "yargs";
+import { SUBCOMMANDS } from "./commands/all.js";
+import { type Subcommand, addCommand } from "./commands/subcommand.js";
+import { COMMON_OPTIONS } from "./common-options.js";
+import { ACTION_TYPES } from "./types/all.js";
+import { type Usage, usageError } from "./usage.js";
+
+/** Runs a command with its arguments, checked. */
+export type Handler = (command: Subcommand, args: object) => Promise<void>;
+
+/** The command line as yargs reads it. */
+export function makeParser(argv: readonly string[], version: string, handle: Handler): Argv {
+  let parser: Argv = yargs([...argv])
+    // Our texts are English, so those of yargs are too, whatever the locale.
+    .locale("en")
+    .scriptName("backup")
+    .usage("$0 COMMAND …")
+    // A terminal that does not say its width says 0.
+    .wrap(Math.min(100, process.stdout.columns || 100))
+    .options(COMMON_OPTIONS)
+    // Known before the command is: `backup --dry-run imap …` must not take `imap` for a value.
+    .boolean(BOOLEAN_OPTIONS)
+    .version(version)
+    .epilogue(
+      "Exit status: 0 done, 1 failed, 2 wrong usage, 3 partly done, 4 done but not reported, 130 interrupted. DEBUG=1 shows all.",
+    )
+    .strict()
+    .exitProcess(false)
+    .parserConfiguration({ "greedy-arrays": false })
+    .fail((message: string | null, error?: Error) => {
+      // What yargs itself throws is wrong usage too.
+      if (error && error.name !== "YError") throw error;
+      throw usageError(message ?? error?.message ?? "wrong usage", { ...usageOf(argv), argv });
+    });
+  for (const [group, commands] of groups()) parser = addGroup(parser, group, commands, handle);
+  return parser.command(
+    "$0",
+    false,
+    (command) => command.strict(false),
+    ({ _: [word] }) => {
+      throw wrongCommand(word === undefined ? undefined : String(word));
+    },
+  );
+}
+
+/** Commands of two words by their first one, those of one word each by itself. */
+function groups(): ReadonlyMap<string, readonly Subcommand[]> {
+  const found = new Map<string, Subcommand[]>();
+  for (const command of SUBCOMMANDS) {
+    const [first = ""] = command.name.split(" ");
+    found.set(first, [...(found.get(first) ?? []), command]);
+  }
+  return found;
+}
+
+function addGroup(parser: Argv, group: string, commands: readonly Subcommand[], handle: Handler): Argv {
+  const [only, ...more] = commands;
+  if (only?.name === group && more.length === 0) return addCommand(parser, only, (args) => handle(only, args));
+  const summary = commands.map(({ summary: each }) => each).join("; ");
+  return parser.command(`${group} <command>`, summary, (inner) => {
+    for (const command of commands) addCommand(inner, command, (args) => handle(command, args));
+    return inner.demandCommand(1, `say which: ${commands.map(({ name }) => `backup ${name}`).join(", ")}`);
+  });
+}
+
+function wrongCommand(word: string | undefined): BackupError {
+  const types = ACTION_TYPES.map(({ name }) => name).join(", ");
+  return word === undefined
+    ? new BackupError("USAGE", `say what to back up: backup TYPE … (the types are: ${types}); see backup --help`)
+    : new BackupError("PLUGIN_UNKNOWN", `there is no type '${word}'; the types are: ${types}; see backup --help`);
+}
+
+const BOOLEAN_OPTIONS = [COMMON_OPTIONS, ...SUBCOMMANDS.map(({ options }) => options)]
+  .flatMap((options) => Object.entries<{ readonly type?: string }>(options))
+  .filter(([, { type }]) => type === "boolean")
+  .map(([name]) => name);
+
+/** What messages about wrong usage say of the command that was asked for. */
+function usageOf(argv: readonly string[]): Omit<Usage, "argv"> {
+  const words = ` ${argv.join(" ")} `;
+  const command = SUBCOMMANDS.find(({ name }) => words.includes(` ${name} `)) ?? SUBCOMMANDS[0];
+  if (!command) return { command: "backup", positionals: [], options: Object.keys(COMMON_OPTIONS) };
+  return {
+    command: `backup ${command.name}`,
+    positionals: command.positionals.map(({ name }) => name.toUpperCase()),
+    options: Object.keys({ ...COMMON_OPTIONS, ...command.options }),
+  };
+}

@@ -1,0 +1,32 @@
+import type { Action } from "../action.js";
+import type { Hooks } from "../hooks.js";
+import type { ReportSettings } from "../reports/reporter.js";
+import type { TurnLimits } from "../turns.js";
+
+/** When an action runs by itself. */
+export interface Schedule {
+  /** Five fields of crontab(5), or six with seconds first, or a nickname as `@daily`. */
+  readonly cron: string;
+  /** IANA name (`Europe/Berlin`); default: that of the machine. */
+  readonly timeZone?: string | undefined;
+  /** A random time up to this is waited besides, milliseconds. */
+  readonly jitterMs: number;
+}
+
+export interface PlannedAction {
+  readonly action: Action;
+  /** Undefined: only when somebody runs the plan. */
+  readonly schedule?: Schedule | undefined;
+  readonly hooks: Hooks;
+}
+
+/** What a plan file says, checked. */
+export interface Plan {
+  readonly file: string;
+  readonly limits: TurnLimits;
+  readonly reports: ReportSettings;
+  /** Around all actions of a run. */
+  readonly hooks: Hooks;
+  /** At least one; no two with the same name or destination. */
+  readonly actions: readonly PlannedAction[];
+}

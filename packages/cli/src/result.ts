@@ -1,0 +1,51 @@
+import { type Report, isBackupError } from "@backup/core";
+import { EXIT, exitOfError } from "./exit-code.js";
+
+/** `partial`: something is missing from the backup. `failed` is what is shown as KO. */
+export type Outcome = "ok" | "partial" | "failed" | "interrupted";
+
+/** How an action ended. It is written to the journal and to reports: plain data, and no secret in it. */
+export interface ActionResult {
+  readonly name: string;
+  readonly type: string;
+  readonly destination: string;
+  readonly outcome: Outcome;
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  readonly seconds: number;
+  /** Its exit status as a command of its own. */
+  readonly status: number;
+  readonly report?: Report | undefined;
+  readonly error?: { readonly code: string; readonly message: string } | undefined;
+}
+
+/** How a run of any number of actions ended. */
+export interface SessionResult {
+  readonly actions: readonly ActionResult[];
+  readonly outcome: Outcome;
+  readonly dryRun: boolean;
+  readonly startedAt: string;
+  readonly seconds: number;
+}
+
+/** The outcome of all: the worst, where an interruption hides what the rest would have been. */
+export function worst(outcomes: readonly Outcome[]): Outcome {
+  const order: readonly Outcome[] = ["interrupted", "failed", "partial"];
+  return order.find((outcome) => outcomes.includes(outcome)) ?? "ok";
+}
+
+export function exitOfOutcome(outcome: Outcome): number {
+  return { ok: EXIT.done, partial: EXIT.partial, failed: EXIT.failed, interrupted: EXIT.interrupted }[outcome];
+}
+
+/** What is told of an error: its code and its text. */
+export function describeError(error: unknown): { readonly code: string; readonly message: string } {
+  const message = error instanceof Error ? error.message : String(error);
+  return { code: isBackupError(error) ? error.code : "INTERNAL", message };
+}
+
+/** How an action that ended with this error ended. */
+export function failedWith(error: unknown): Pick<ActionResult, "outcome" | "status" | "error"> {
+  const status = exitOfError(error);
+  return { outcome: status === EXIT.interrupted ? "interrupted" : "failed", status, error: describeError(error) };
+}

@@ -1,0 +1,36 @@
+import type { Options } from "yargs";
+import type { Action } from "../action.js";
+import type { Positional } from "../commands/subcommand.js";
+import type { DestinationArguments } from "../destination-options.js";
+
+/** An option as yargs takes it, of those kinds that a plan file can hold too. */
+export interface ActionOption extends Options {
+  readonly type: "string" | "number" | "boolean";
+  readonly describe: string;
+  /** Names a file with a secret: in a plan it may be a variable or a command instead, and is never the secret itself. */
+  readonly isSecret?: boolean;
+}
+
+/** Arguments of every type of action. */
+export interface CommonArguments extends DestinationArguments {
+  readonly name?: string | undefined;
+  readonly keepDeleted: boolean;
+  readonly allowDeletes: boolean;
+  readonly dryRun: boolean;
+}
+
+/** A type of action. Its command and what a plan file may say of it are both made from this description. */
+export interface ActionType<Arguments extends CommonArguments = CommonArguments> {
+  /** The word after `backup`. */
+  readonly name: string;
+  readonly summary: string;
+  /** In their order; one of them is `dest`. */
+  readonly positionals: readonly Positional[];
+  /** Its own, beside those of every action. */
+  readonly options: Readonly<Record<string, ActionOption>>;
+  /** Command lines, and what they do. */
+  readonly examples: readonly (readonly [command: string, text: string])[];
+  /** @throws BackupError USAGE */
+  check(args: Arguments): void;
+  create(args: Arguments): Action;
+}
