@@ -13,10 +13,11 @@ import { makeMessages } from "./support/messages.js";
 import type { Account } from "./support/oracle.js";
 import { type Published, type Seen, readPublished } from "./support/published.js";
 import { type Random, seededRandom } from "./support/random.js";
+import { roundsOf } from "./support/rounds.js";
 import { type TemporaryDirectory, temporaryDirectory } from "./support/temporary-directory.js";
 import { type TreeFolder, expectedTree, readTree } from "./support/tree.js";
 
-const KILLS = 200;
+const KILLS = roundsOf(200);
 const SMALL = { minBytes: 400, maxBytes: 4000 };
 
 describe("SIGKILL at any moment", () => {

@@ -22,13 +22,14 @@ import {
   startRemote,
 } from "./support/remote.js";
 import { RemoteMailbox } from "./support/remote-mailbox.js";
+import { roundsOf } from "./support/rounds.js";
 import { type TreeFolder, expectedTree, readTree } from "./support/tree.js";
 
-const ROUNDS = 16;
-const KINDS: readonly (RemoteKind & { readonly user: string })[] = [
-  { ...REMOTE.rsync, user: "rsync" },
-  { ...REMOTE.sftp, user: "sftp" },
-  { ...REMOTE.rrsync, user: "rrsync" },
+const KINDS: readonly (RemoteKind & { readonly user: string; readonly rounds: number })[] = [
+  { ...REMOTE.rsync, user: "rsync", rounds: roundsOf(16) },
+  { ...REMOTE.sftp, user: "sftp", rounds: roundsOf(16) },
+  // Each of its rounds takes several seconds: a connection for each request.
+  { ...REMOTE.rrsync, user: "rrsync", rounds: roundsOf(8) },
 ];
 
 let server: MailServer;
@@ -116,9 +117,9 @@ const DISASTERS: readonly Disaster[] = [
 
 describe("a run that something happens to, at any moment", () => {
   test.concurrent.each(KINDS)(
-    `${ROUNDS} times: nothing half, nothing lost, and the next run has it all: $name`,
+    "$rounds times: nothing half, nothing lost, and the next run has it all: $name",
     async (kind) => {
-      const { user } = kind;
+      const { user, rounds } = kind;
       const random = seededRandom(20_262);
       await using host = await openRemote(kind);
       await using appender = await openAppender(loginOf(server, user));
@@ -146,7 +147,7 @@ describe("a run that something happens to, at any moment", () => {
 
       let before: readonly Published[] = await readPublished(root);
       const ends = new Map<string, number>();
-      for (let round = 0; round < ROUNDS; round++) {
+      for (let round = 0; round < rounds; round++) {
         const disaster = DISASTERS[round % DISASTERS.length];
         if (disaster === undefined) throw new Error("no disaster");
         if (round % 2 === 0) {
@@ -182,7 +183,7 @@ describe("a run that something happens to, at any moment", () => {
         await setTimeout(50);
       expect(await programsOf(host)).toEqual([]);
       // What must end a run did, most of the times.
-      expect([...ends.values()].reduce((sum, count) => sum + count, 0)).toBeGreaterThan(ROUNDS / 4);
+      expect([...ends.values()].reduce((sum, count) => sum + count, 0)).toBeGreaterThan(rounds / 4);
     },
     240_000,
   );
