@@ -32,8 +32,13 @@ export async function run(given: readonly string[], env: NodeJS.ProcessEnv): Pro
   } catch (error) {
     leave();
     status = exitOfError(error);
-    tellError(error, { json: argv.includes("--json") || env.BACKUP_OUTPUT === "json", debug });
-    noteWrongUsage(argv, env, error);
+    const told = { json: argv.includes("--json") || env.BACKUP_OUTPUT === "json", debug };
+    tellError(error, told);
+    try {
+      noteWrongUsage(argv, env, error);
+    } catch (problem) {
+      tellError(problem, told);
+    }
   } finally {
     leave();
     dispose();
@@ -54,7 +59,7 @@ function noteWrongUsage(argv: readonly string[], env: NodeJS.ProcessEnv, error: 
   const names = new Set<string | undefined>(SUBCOMMANDS.map(({ name }) => name.split(" ")[0]));
   const types = new Set<string | undefined>(ACTION_TYPES.map(({ name }) => name));
   const type = argv.find((word) => !word.startsWith("-")) ?? "";
-  if (journal === undefined || (names.has(type) && !types.has(type))) return;
+  if (journal === undefined || (names.has(type) && !types.has(type) && type !== "run")) return;
   const startedAt = new Date().toISOString();
   const action = { name: argv.join(" "), type, destination: "", startedAt };
   beginInJournal(journal, action)({ ...action, seconds: 0, ...failedWith(error) });

@@ -77,7 +77,7 @@ export function checkDestinationOptions(args: DestinationArguments): void {
     throw usage("--host-key-fingerprint takes SHA256: and 43 letters, as ssh-keygen -l -f KEY.pub prints it");
 }
 
-function camelCase(name: string): string {
+export function camelCase(name: string): string {
   return name.replace(/-([a-z])/g, (_all, letter: string) => letter.toUpperCase());
 }
 

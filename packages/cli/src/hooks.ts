@@ -1,3 +1,5 @@
+import { BackupError, isBackupError, systemCode } from "@backup/core";
+import { type Ended, type ProcessGroup, startGroup, waitForGroup } from "./process-group.js";
 import type { SessionResult } from "./result.js";
 
 /** A program and its arguments; no shell reads them. */
@@ -18,6 +20,9 @@ export interface HookContext {
 
 export const NO_HOOKS: Hooks = { before: [], after: [] };
 
+/** How long a hook that is told to stop may take, milliseconds. */
+const GRACE_MS = 2000;
+
 /**
  * Runs these one after the other. With a result: as JSON on stdin, its outcome in BACKUP_RESULT.
  * @throws BackupError HOOK_FAILED for the first that does not exit with 0, ABORTED
@@ -26,6 +31,61 @@ export async function runHooks(hooks: readonly Command[], context: HookContext):
   for (const hook of hooks) await runHook(hook, context);
 }
 
-async function runHook(_hook: Command, _context: HookContext): Promise<void> {
-  throw new Error("to be written");
+async function runHook([program, ...args]: Command, { env, signal, result }: HookContext): Promise<void> {
+  const hook = `the hook ${program} (${result ? "after" : "before"} the actions)`;
+  throwIfStopped(signal, `${hook} was not started: there was no time left`);
+  let group: ProcessGroup;
+  try {
+    // Its output is for a person: stdout may be read by a program.
+    group = await startGroup({ program, args, env: hookEnvironment(env, result), stdio: ["pipe", 2, 2] });
+  } catch (error) {
+    const code = systemCode(error) ?? "unknown error";
+    throw new BackupError("HOOK_FAILED", `${hook} cannot be started (${code}): ${WHY.get(code) ?? "see its file"}`, {
+      cause: error,
+    });
+  }
+  const input = writeInput(group, result);
+  const ended = await waitForGroup(group, { signal, graceMs: GRACE_MS });
+  if (ended.code !== 0) throwIfStopped(signal, `${hook} took too long and was stopped`);
+  if (ended.code !== 0)
+    throw new BackupError("HOOK_FAILED", `${hook} ${describeEnd(ended)}; what it printed may say why`);
+  const error = await input;
+  if (error) throw new BackupError("HOOK_FAILED", `${hook} did not get its input (${error.message})`, { cause: error });
+}
+
+const WHY: ReadonlyMap<string, string> = new Map([
+  ["ENOENT", "there is no such program, or its first line names one that is missing"],
+  ["EACCES", "it is not executable (chmod +x)"],
+  ["ENOEXEC", "it has no #! line"],
+]);
+
+/** Without our own hooks: a `backup` that a hook runs would start that hook again. */
+function hookEnvironment(env: NodeJS.ProcessEnv, result: SessionResult | undefined): NodeJS.ProcessEnv {
+  const { BACKUP_BEFORE: _before, BACKUP_AFTER: _after, ...rest } = env;
+  return result ? { ...rest, BACKUP_HOOK: "after", BACKUP_RESULT: result.outcome } : { ...rest, BACKUP_HOOK: "before" };
+}
+
+/** The result as JSON. Resolves to what was wrong; a program that does not read it is in its right. */
+async function writeInput({ child }: ProcessGroup, result: SessionResult | undefined): Promise<Error | undefined> {
+  const { stdin } = child;
+  if (!stdin) return undefined;
+  return new Promise((resolve) => {
+    stdin.on("error", (error) =>
+      resolve(["EPIPE", "ECONNRESET"].includes(systemCode(error) ?? "") ? undefined : error),
+    );
+    stdin.on("close", () => resolve(undefined));
+    stdin.end(result ? `${JSON.stringify(result)}\n` : "");
+  });
+}
+
+/** For messages: `ended with status 5`. */
+export function describeEnd({ code, signal }: Ended): string {
+  return signal === null ? `ended with status ${code}` : `was ended by ${signal}`;
+}
+
+/** @throws BackupError ABORTED where a person stopped it, HOOK_FAILED where its time is over */
+function throwIfStopped(signal: AbortSignal, message: string): void {
+  if (!signal.aborted) return;
+  if (isBackupError(signal.reason)) throw signal.reason;
+  throw new BackupError("HOOK_FAILED", message);
 }

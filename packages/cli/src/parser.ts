@@ -3,6 +3,7 @@ import yargs, { type Argv } from "yargs";
 import { SUBCOMMANDS } from "./commands/all.js";
 import { type Subcommand, addCommand } from "./commands/subcommand.js";
 import { COMMON_OPTIONS } from "./common-options.js";
+import { EXIT_STATUSES } from "./exit-statuses.js";
 import { ACTION_TYPES } from "./types/all.js";
 import { type Usage, usageError } from "./usage.js";
 
@@ -22,9 +23,7 @@ export function makeParser(argv: readonly string[], version: string, handle: Han
     // Known before the command is: `backup --dry-run imap …` must not take `imap` for a value.
     .boolean(BOOLEAN_OPTIONS)
     .version(version)
-    .epilogue(
-      "Exit status: 0 done, 1 failed, 2 wrong usage, 3 partly done, 4 done but not reported, 130 interrupted. DEBUG=1 shows all.",
-    )
+    .epilogue(`Exit status: ${EXIT_TEXT}. DEBUG=1 shows all.`)
     .strict()
     .exitProcess(false)
     .parserConfiguration({ "greedy-arrays": false })
@@ -33,6 +32,7 @@ export function makeParser(argv: readonly string[], version: string, handle: Han
       if (error && error.name !== "YError") throw error;
       throw usageError(message ?? error?.message ?? "wrong usage", { ...usageOf(argv), argv });
     });
+  addExamples(parser, SUBCOMMANDS.filter(isForMost));
   for (const [group, commands] of groups()) parser = addGroup(parser, group, commands, handle);
   return parser.command(
     "$0",
@@ -60,8 +60,19 @@ function addGroup(parser: Argv, group: string, commands: readonly Subcommand[], 
   const summary = commands.map(({ summary: each }) => each).join("; ");
   return parser.command(`${group} <command>`, summary, (inner) => {
     for (const command of commands) addCommand(inner, command, (args) => handle(command, args));
+    addExamples(inner, commands);
     return inner.demandCommand(1, `say which: ${commands.map(({ name }) => `backup ${name}`).join(", ")}`);
   });
+}
+
+/** What people run, as against what they ask once. */
+function isForMost({ name }: Subcommand): boolean {
+  return name === "run" || ACTION_TYPES.some((type) => type.name === name);
+}
+
+/** The first of each. */
+function addExamples(parser: Argv, commands: readonly Subcommand[]): void {
+  for (const [line, text] of commands.flatMap(({ examples }) => examples.slice(0, 1))) parser.example(line, text);
 }
 
 function wrongCommand(word: string | undefined): BackupError {
@@ -71,6 +82,8 @@ function wrongCommand(word: string | undefined): BackupError {
     : new BackupError("PLUGIN_UNKNOWN", `there is no type '${word}'; the types are: ${types}; see backup --help`);
 }
 
+const EXIT_TEXT = EXIT_STATUSES.map(({ status, short }) => `${status} ${short}`).join(", ");
+
 const BOOLEAN_OPTIONS = [COMMON_OPTIONS, ...SUBCOMMANDS.map(({ options }) => options)]
   .flatMap((options) => Object.entries<{ readonly type?: string }>(options))
   .filter(([, { type }]) => type === "boolean")
@@ -79,7 +92,14 @@ const BOOLEAN_OPTIONS = [COMMON_OPTIONS, ...SUBCOMMANDS.map(({ options }) => opt
 /** What messages about wrong usage say of the command that was asked for. */
 function usageOf(argv: readonly string[]): Omit<Usage, "argv"> {
   const words = ` ${argv.join(" ")} `;
-  const command = SUBCOMMANDS.find(({ name }) => words.includes(` ${name} `)) ?? SUBCOMMANDS[0];
+  const [group, commands = []] = [...groups()].find(([first]) => words.includes(` ${first} `)) ?? [];
+  const given = SUBCOMMANDS.find(({ name }) => words.includes(` ${name} `));
+  // The first word alone, of two.
+  if (!given && group !== undefined) {
+    const seconds = commands.map(({ name }) => name.slice(group.length + 1)).join(" or ");
+    return { command: `backup ${group}`, positionals: [seconds], options: Object.keys(COMMON_OPTIONS) };
+  }
+  const command = given ?? SUBCOMMANDS[0];
   if (!command) return { command: "backup", positionals: [], options: Object.keys(COMMON_OPTIONS) };
   return {
     command: `backup ${command.name}`,

@@ -60,9 +60,12 @@ export async function runSession(
     startedAt,
     seconds: (performance.now() - started) / 1000,
   };
-  const until = AbortSignal.timeout(result.outcome === "interrupted" ? INTERRUPTED_MS : REPORT_MS);
-  if (!dryRun) await tryAll([() => runHooks(hooks.after, { env, signal: until, result })]);
-  await tryAll(active.map((reporter) => () => reporter.ended(result, until)));
+  const isStopped = result.outcome === "interrupted";
+  // A hook may copy a disk: it takes as long as it takes, unless somebody waits for the end.
+  const forHooks = isStopped ? AbortSignal.timeout(INTERRUPTED_MS) : signal;
+  if (!dryRun) await tryAll([() => runHooks(hooks.after, { env, signal: forHooks, result })]);
+  const forReports = AbortSignal.timeout(isStopped || signal.aborted ? INTERRUPTED_MS : REPORT_MS);
+  await tryAll(active.map((reporter) => () => reporter.ended(result, forReports)));
   return { result, problems };
 }
 

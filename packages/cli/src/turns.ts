@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { posix, resolve } from "node:path";
 import { throwIfAborted } from "@backup/core";
 import { parseRemote } from "@backup/transport-rsync/remote";
 import type { Action } from "./action.js";
@@ -10,56 +10,88 @@ export interface TurnLimits {
   readonly perHost: number;
 }
 
+/** What an action must not share with too many others. */
+interface Claim {
+  readonly host: string;
+  /** Its destination, in the one form of it. */
+  readonly place: string;
+}
+
 interface Waiting {
-  readonly action: Action;
+  readonly claim: Claim;
   readonly go: () => void;
 }
 
-/** Whose turn it is: so many actions at once, so many on one host, one on one destination; who came first goes first. */
+/**
+ * Whose turn it is: so many actions at once, so many on one host, one on one destination. Who came first goes first; one
+ * that has to wait for a host or a destination lets others pass, but none that would take just that away from it.
+ */
 export class Turns {
-  readonly #limits: TurnLimits;
-  readonly #running = new Set<Action>();
+  #limits: TurnLimits;
+  readonly #running = new Set<Claim>();
   readonly #waiting = new Set<Waiting>();
 
   constructor(limits: TurnLimits) {
     this.#limits = limits;
   }
 
+  /** From now on; those that run go on. */
+  setLimits(limits: TurnLimits): void {
+    this.#limits = limits;
+    this.#admit();
+  }
+
   /** Waits for its turn, which lasts until what is returned is disposed of. @throws BackupError ABORTED */
-  async take(action: Action, signal: AbortSignal): Promise<Disposable> {
+  async take({ host, destination }: Pick<Action, "host" | "destination">, signal: AbortSignal): Promise<Disposable> {
     throwIfAborted(signal);
-    let waiting: Waiting | undefined;
-    const stop = new AbortController();
-    await new Promise<void>((go) => {
-      waiting = { action, go };
-      this.#waiting.add(waiting);
-      signal.addEventListener("abort", () => go(), { once: true, signal: stop.signal });
-      this.#admit();
-    });
-    stop.abort();
-    if (waiting && this.#waiting.delete(waiting)) throwIfAborted(signal);
+    const claim: Claim = { host, place: placeOf(destination) };
+    await this.#turn(claim, signal);
+    if (!this.#running.has(claim)) throwIfAborted(signal);
     return {
       [Symbol.dispose]: () => {
-        this.#running.delete(action);
-        this.#admit();
+        if (this.#running.delete(claim)) this.#admit();
       },
     };
   }
 
+  /** Ends when the claim is among the running, or the signal fired. */
+  #turn(claim: Claim, signal: AbortSignal): Promise<void> {
+    return new Promise((end) => {
+      const waiting: Waiting = {
+        claim,
+        go: () => {
+          signal.removeEventListener("abort", leave);
+          end();
+        },
+      };
+      const leave = (): void => {
+        this.#waiting.delete(waiting);
+        // Others may have waited because of it.
+        this.#admit();
+        end();
+      };
+      signal.addEventListener("abort", leave, { once: true });
+      this.#waiting.add(waiting);
+      this.#admit();
+    });
+  }
+
   #admit(): void {
+    const passed: Claim[] = [];
     for (const waiting of this.#waiting) {
-      if (!this.#fits(waiting.action)) continue;
-      this.#waiting.delete(waiting);
-      this.#running.add(waiting.action);
-      waiting.go();
+      if (this.#running.size >= this.#limits.concurrency) return;
+      if (this.#fits(waiting.claim, passed)) {
+        this.#waiting.delete(waiting);
+        this.#running.add(waiting.claim);
+        waiting.go();
+      } else passed.push(waiting.claim);
     }
   }
 
-  #fits({ host, destination }: Action): boolean {
-    const running = [...this.#running];
-    if (running.length >= this.#limits.concurrency) return false;
-    if (running.filter((other) => other.host === host).length >= this.#limits.perHost) return false;
-    return !running.some((other) => placeOf(other.destination) === placeOf(destination));
+  #fits({ host, place }: Claim, passed: readonly Claim[]): boolean {
+    const taken = [...this.#running, ...passed];
+    const there = taken.filter((other) => other.host === host).length;
+    return there < this.#limits.perHost && !taken.some((other) => other.place === place);
   }
 }
 
@@ -68,5 +100,5 @@ export function placeOf(destination: string): string {
   const remote = parseRemote(destination);
   if (!remote) return resolve(destination);
   const { user, host, directory } = remote;
-  return `${user ?? ""}@${host.toLowerCase()}:${directory.replace(/\/+$/, "")}`;
+  return `${user ?? ""}@${host.toLowerCase()}:${posix.normalize(directory).replace(/\/$/, "")}`;
 }

@@ -21,6 +21,10 @@ export function usageError(message: string, { command, argv, positionals, option
   const [, given] = /^Not enough non-option arguments: got (\d+)/.exec(message) ?? [];
   if (given !== undefined) return usage(`${positionals.slice(Number(given)).join(", ")} missing; ${takes}, ${help}`);
 
+  const [, chosen, value, choices] =
+    /^Invalid values:\s+Argument: (\S+), Given: "(.*)", Choices: (.+)$/.exec(message) ?? [];
+  if (choices !== undefined) return usage(`${chosen} takes one of ${choices}, and '${value}' is none of them; ${help}`);
+
   const [, unknown] = /^Unknown arguments?: ([^,]+)/.exec(message) ?? [];
   if (unknown === undefined) return usage(`${message.charAt(0).toLowerCase()}${message.slice(1)}; ${help}`);
   if (argv.includes(unknown))
@@ -37,7 +41,7 @@ export function checkGivenOnce(args: Readonly<Record<string, unknown>>, names: r
 }
 
 /** Without their dashes, one begins like the other: `dryrun`, `allow-delete`, `src-secret`. */
-function isAlike(a: string, b: string): boolean {
+export function isAlike(a: string, b: string): boolean {
   const [short = "", long = ""] = [a, b]
     .map((name) => name.replaceAll("-", "").toLowerCase())
     .toSorted((x, y) => x.length - y.length);

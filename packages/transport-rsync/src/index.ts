@@ -1,4 +1,5 @@
 export { type Remote, parseRemote } from "./remote.js";
 export { type Identity, type IdentityQuery, findIdentity } from "./identity.js";
-export type { HostOptions } from "./open-host.js";
+export type { HostOptions } from "./host-options.js";
+export { type OwnedDirectoryOptions, makeOwnedDirectory } from "./owned-directory.js";
 export { type RemoteStoreOptions, openRemoteStore } from "./open-remote-store.js";

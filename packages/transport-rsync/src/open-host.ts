@@ -1,38 +1,16 @@
 import { access, constants, stat } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join, resolve } from "node:path";
-import { BackupError, type EventSink } from "@backup/core";
+import { BackupError } from "@backup/core";
 import type { Host } from "./connection.js";
+import type { HostOptions } from "./host-options.js";
 import { checkFingerprint } from "./host-key.js";
-import { type Identity, passphrasePlace } from "./identity.js";
+import { passphrasePlace } from "./identity.js";
 import { findPassphrase } from "./identity-passphrase.js";
 import { resolveConfig } from "./openssh-config.js";
 import { opensshHost } from "./openssh-host.js";
-import { type Environment, findProgram } from "./openssh-process.js";
-import type { Remote } from "./remote.js";
+import { findProgram } from "./openssh-process.js";
 import { ssh2Host } from "./ssh2-host.js";
-
-export interface HostOptions {
-  readonly remote: Remote;
-  readonly port?: number | undefined;
-  /** Instead of the user's and the system's ssh_config files. */
-  readonly sshConfig?: string | undefined;
-  /** Default: `known_hosts` in the secrets' directory if that is there, else what ssh(1) uses. */
-  readonly knownHosts?: string | undefined;
-  /** `SHA256:…`, what the host's key must be at the first contact. */
-  readonly hostKeyFingerprint?: string | undefined;
-  /** Default: the default keys and the agent. */
-  readonly identity?: Identity | undefined;
-  /** Absolute path; default `<secretsDirectory>/<host>.passphrase`, which may be missing. */
-  readonly passphraseFile?: string | undefined;
-  readonly secretsDirectory: string;
-  readonly env: Environment;
-  readonly onEvent: EventSink;
-  /** Called when a connection has begun, and nothing is waited for but the network. */
-  readonly onConnecting?: (() => void) | undefined;
-  /** To connect; what is silent for longer once it is connected is lost. Milliseconds. */
-  readonly timeoutMs: number;
-}
 
 /**
  * Finds out how to reach a host, and connects to nothing yet: by the program ssh(1), with all that the user has

@@ -1,6 +1,7 @@
 import { BackupError, type EventSink, PRIVATE, type Path, type Store, isBackupError } from "@backup/core";
 import type { Host } from "./connection.js";
-import { type HostOptions, openHost } from "./open-host.js";
+import type { HostOptions } from "./host-options.js";
+import { openHost } from "./open-host.js";
 import { type Opened, PendingStore } from "./pending-store.js";
 import { parseRemote } from "./remote.js";
 import { rsyncProgram } from "./rsync-process.js";

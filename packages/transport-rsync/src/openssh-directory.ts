@@ -1,7 +1,9 @@
-import { access, chmod, rm, writeFile } from "node:fs/promises";
+import { access, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { BackupError, systemCode } from "@backup/core";
 import { controlPath } from "./openssh-options.js";
 import { type Environment, spawnSsh } from "./openssh-process.js";
 import { makeOwnedDirectory } from "./owned-directory.js";
@@ -38,20 +40,27 @@ export async function privateDirectory(program: string, env: Environment): Promi
     await Promise.race([child.ended, sleep(EXIT_MS, undefined, { ref: false })]);
     await child.kill();
   };
-  const path = await makeOwnedDirectory({ parent, prefix: "backup-ssh-", onLeftBehind });
+  const path = await makeOwnedDirectory({ parent, prefix: "backup-ssh-", onLeftBehind }).catch((error: unknown) => {
+    throw temporaryError(error, parent);
+  });
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 3 }) };
 }
 
+function temporaryError(error: unknown, parent: string): unknown {
+  const code = systemCode(error);
+  if (code === undefined) return error;
+  const message = `the directory for temporary files, ${parent}, cannot be used (${code}); name another by TMPDIR, or give a container one: --tmpfs /tmp`;
+  return new BackupError("SPOOL_UNWRITABLE", message, { cause: error });
+}
+
 /**
- * Lets ssh(1) take the passphrase from a file, by a program in the directory.
+ * Lets ssh(1) take the passphrase from a file, by a program of this package: one that is written to the directory could
+ * not be run where temporary files must not be.
  * @returns what to add to the environment: file names alone
  */
-export async function makeAskpass(directory: string, file: string, env: Environment): Promise<Record<string, string>> {
-  const program = join(directory, "askpass");
-  await writeFile(program, '#!/bin/sh\nexec cat "$BACKUP_PASSPHRASE_FILE"\n', { mode: 0o700 });
-  await chmod(program, 0o700);
+export function askpassEnvironment(file: string, env: Environment): Record<string, string> {
   return {
-    SSH_ASKPASS: program,
+    SSH_ASKPASS: fileURLToPath(new URL("../bin/askpass", import.meta.url)),
     SSH_ASKPASS_REQUIRE: "force",
     DISPLAY: env.DISPLAY ?? ":0",
     BACKUP_PASSPHRASE_FILE: file,

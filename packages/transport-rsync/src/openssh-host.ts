@@ -7,7 +7,7 @@ import { type KeyUse, describeOffer, keyProblem } from "./identity-passphrase.js
 import { describePinned } from "./known-hosts.js";
 import type { SshConfig, SshTarget } from "./openssh-config.js";
 import { type Launch, openConnection } from "./openssh-connection.js";
-import { makeAskpass, privateDirectory } from "./openssh-directory.js";
+import { askpassEnvironment, privateDirectory } from "./openssh-directory.js";
 import { sshArgs } from "./openssh-options.js";
 import { spawnSsh } from "./openssh-process.js";
 import { type TrustQuery, establishTrust, pinnedFor } from "./openssh-trust.js";
@@ -40,7 +40,7 @@ async function connect(settings: OpenSshSettings, compress: boolean, signal: Abo
   const directory = await privateDirectory(settings.program, settings.env);
   try {
     const identity = settings.identity && (await privateCopy(settings.identity, directory.path));
-    const askpass = passphrase && (await makeAskpass(directory.path, passphrase.file, settings.env));
+    const askpass = passphrase && askpassEnvironment(passphrase.file, settings.env);
     const common = { sshConfig, port, identity, askpass: askpass !== undefined, compress, timeoutMs };
     const query: TrustQuery = {
       ...settings,

@@ -14,6 +14,9 @@ export function actionCommand<Arguments extends CommonArguments>(type: ActionTyp
       checkDestinationOptions(args);
       type.check(args);
     },
-    run: (args, context) => runOne(type.create({ ...args, dryRun: isDry(args, context.env) }), args, context),
+    run(args, context) {
+      const dryRun = isDry(args, context.env);
+      return runOne(type.create({ ...args, dryRun }), { dryRun }, context);
+    },
   };
 }

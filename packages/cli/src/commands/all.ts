@@ -1,6 +1,9 @@
 import { ACTION_TYPES } from "../types/all.js";
 import { actionCommand } from "./action.js";
 import { checkDestinationCommand } from "./check-destination.js";
+import { completionCommand } from "./completion.js";
+import { configCheckCommand, configExampleCommand, configSchemaCommand } from "./config.js";
+import { healthCommand } from "./health.js";
 import { runCommand } from "./run.js";
 import type { Subcommand } from "./subcommand.js";
 
@@ -8,5 +11,10 @@ import type { Subcommand } from "./subcommand.js";
 export const SUBCOMMANDS: readonly Subcommand[] = [
   ...ACTION_TYPES.map(actionCommand),
   runCommand,
+  configCheckCommand,
+  configExampleCommand,
+  configSchemaCommand,
+  healthCommand,
   checkDestinationCommand,
+  completionCommand,
 ];

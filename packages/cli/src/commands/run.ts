@@ -2,6 +2,8 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { BackupError, systemCode } from "@backup/core";
 import { isDry } from "../dry-run.js";
+import { whoever } from "../script-interpreter.js";
+import { scriptMissing } from "../script-missing.js";
 import type { Subcommand } from "./subcommand.js";
 
 export interface RunArguments {
@@ -57,7 +59,8 @@ export const runCommand: Subcommand<RunArguments> = {
 
 async function defaultFile(directory: string): Promise<string> {
   for (const name of ["backup", "plan.yaml"]) if (await isThere(join(directory, name))) return join(directory, name);
-  throw new BackupError("SCRIPT_MISSING", nothingToRun(directory));
+  const [script, plan] = [join(directory, "backup"), join(directory, "plan.yaml")];
+  throw scriptMissing(`there is nothing to run: no script ${script} and no plan ${plan}`, directory);
 }
 
 async function isThere(file: string): Promise<boolean> {
@@ -65,12 +68,14 @@ async function isThere(file: string): Promise<boolean> {
     await access(file);
     return true;
   } catch (error) {
-    if (["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")) return false;
-    throw error;
+    const code = systemCode(error) ?? "unknown error";
+    if (code === "ENOENT" || code === "ENOTDIR") return false;
+    throw new BackupError(
+      "SCRIPT_FAILED",
+      `${file} cannot be reached (${code}) by ${whoever()}; let that user into its directory`,
+      {
+        cause: error,
+      },
+    );
   }
-}
-
-/** For somebody who starts the container for the first time. */
-function nothingToRun(directory: string): string {
-  return `there is nothing to run: no script ${directory}/backup and no plan ${directory}/plan.yaml`;
 }

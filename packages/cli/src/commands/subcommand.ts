@@ -21,6 +21,7 @@ export interface Positional {
   readonly name: string;
   readonly describe: string;
   readonly isOptional?: boolean;
+  readonly choices?: readonly string[];
 }
 
 /** A command after `backup`. The parser, the manual page and the completion are made from this description. */
@@ -48,8 +49,8 @@ export function addCommand(parser: Argv, command: Subcommand, then: (args: objec
     [words.at(-1), ...positionals].join(" "),
     command.summary,
     (yargs) => {
-      for (const { name, describe, isOptional } of command.positionals)
-        yargs.positional(name, { type: "string", demandOption: !isOptional, describe });
+      for (const { name, describe, isOptional, choices } of command.positionals)
+        yargs.positional(name, { type: "string", demandOption: !isOptional, describe, choices });
       for (const [line, text] of command.examples) yargs.example(line, text);
       return yargs.options({ ...command.options }).check((args) => {
         const single = Object.entries(command.options).filter(([, { array }]) => array !== true);

@@ -11,7 +11,11 @@ const FAILURES_SHOWN = 20;
  * Text for a person: what is going on to `out`, what is wrong to `err`. A progress bar where `err` is a terminal.
  * Quiet leaves what is wrong.
  */
-export function plainRenderer(out: Output, err: Output, { quiet, verbose, debug }: RenderOptions): Renderer {
+export function plainRenderer(
+  out: Output,
+  err: Output,
+  { quiet, verbose, debug, bar = progressBar }: RenderOptions & { readonly bar?: () => ProgressView },
+): Renderer {
   let progress: ProgressView | undefined;
   /** What is durable, of all. */
   let stored: Progress | undefined;
@@ -22,7 +26,7 @@ export function plainRenderer(out: Output, err: Output, { quiet, verbose, debug 
   };
   const show = (state: Progress): void => {
     if (quiet) return;
-    progress ??= err.isTTY ? progressBar() : progressLines(say);
+    progress ??= err.isTTY ? bar() : progressLines(say);
     progress.update(state);
   };
   const warn = (line: string): void => {

@@ -29,20 +29,21 @@ export interface ProgressView {
   close(): void;
 }
 
+/** How bars look, whether there is one or many. */
+export const BAR_STYLE = {
+  barCompleteChar: "█",
+  barIncompleteChar: "░",
+  hideCursor: true,
+  clearOnComplete: true,
+  stopOnComplete: false,
+  fps: 5,
+  gracefulExit: false,
+} as const;
+
 /** A bar that redraws itself; for a terminal. */
 export function progressBar(): ProgressView {
   const started = performance.now();
-  const bar = new cliProgress.SingleBar({
-    format: "{bar} {percentage}%  {text}",
-    barCompleteChar: "█",
-    barIncompleteChar: "░",
-    barsize: 24,
-    hideCursor: true,
-    clearOnComplete: true,
-    stopOnComplete: false,
-    fps: 5,
-    gracefulExit: false,
-  });
+  const bar = new cliProgress.SingleBar({ ...BAR_STYLE, format: "{bar} {percentage}%  {text}", barsize: 24 });
   let shown = false;
   return {
     update(progress) {

@@ -19,6 +19,7 @@ export interface ReportSettings {
 }
 
 export interface MailSettings {
+  /** `you@example.org` or `You <you@example.org>`. */
   readonly to: readonly string[];
   /** Default: backup@ and `hostname`. */
   readonly from?: string | undefined;
@@ -30,6 +31,10 @@ export interface MailSettings {
   readonly hostname?: string | undefined;
   /** Default always. */
   readonly when?: "always" | "failure" | undefined;
+  /** File with the password of `url`'s USER, an absolute path; default /backup/USER.password, /backup/HOST.password. */
+  readonly passwordFile?: string | undefined;
+  /** File of certificates (PEM) that are trusted besides the usual ones. */
+  readonly tlsCa?: string | undefined;
 }
 
 /** Addresses that are requested; the three go by healthchecks' convention where only `url` is given. */

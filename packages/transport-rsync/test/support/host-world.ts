@@ -4,7 +4,8 @@ import { type BackupEvent, BackupError, isBackupError } from "@backup/core";
 import type { SFTPWrapper } from "ssh2";
 import type { Sshd } from "../../../../test/support/sshd.js";
 import type { Connection } from "../../src/connection.js";
-import { type HostOptions, openHost } from "../../src/open-host.js";
+import type { HostOptions } from "../../src/host-options.js";
+import { openHost } from "../../src/open-host.js";
 
 export const LIBRARIES = ["OpenSSH", "ssh2"] as const;
 export type Library = (typeof LIBRARIES)[number];

@@ -1,0 +1,25 @@
+import { EXIT } from "../exit-code.js";
+import { HEALTH_FILE, illness, readHealth } from "../health.js";
+import { jsonLine, printable } from "../render/text.js";
+import type { CommandContext, Subcommand } from "./subcommand.js";
+
+export const healthCommand: Subcommand<object> = {
+  name: "health",
+  summary: "say whether `backup run --watch` is alive and well: exit status 0 or 1",
+  positionals: [],
+  options: {},
+  examples: [[`${HEALTH_FILE}=/run/backup/health.json backup health`, "of the watch that has the same variable"]],
+  run: (_args, context) => tellHealth(context),
+};
+
+async function tellHealth({ env, json, quiet }: CommandContext): Promise<number> {
+  const file = env[HEALTH_FILE];
+  const health = file ? await readHealth(file) : undefined;
+  const problem = health && illness(health, Date.now());
+  // One that runs what it was given and ends is as healthy as its process.
+  const message = problem ?? (health ? "alive and well" : "not in watch mode");
+  if (json) process.stdout.write(jsonLine({ type: "health", healthy: problem === undefined, message, ...health }));
+  else if (problem !== undefined) process.stderr.write(`backup: ${printable(problem)}\n`);
+  else if (!quiet) process.stdout.write(`${message}\n`);
+  return problem === undefined ? EXIT.done : EXIT.failed;
+}

@@ -1,0 +1,39 @@
+import { EXIT } from "./exit-code.js";
+
+export interface ExitStatus {
+  readonly status: number;
+  /** For the end of `--help`. */
+  readonly short: string;
+  /** For the manual page. */
+  readonly text: string;
+}
+
+/** What is said of every exit status. */
+export const EXIT_STATUSES: readonly ExitStatus[] = [
+  { status: EXIT.done, short: "done", text: "All done." },
+  {
+    status: EXIT.failed,
+    short: "failed",
+    text: "Failed: the message says why. What was copied is kept. Of many actions, at least one failed (KO).",
+  },
+  {
+    status: EXIT.usage,
+    short: "wrong usage",
+    text: "Wrong usage: arguments, a plan, a secret or a script that is missing. Nothing was done.",
+  },
+  {
+    status: EXIT.partial,
+    short: "partly done",
+    text: "Partly done: something is missing from the backup and was named. Nothing was deleted; the next run tries again.",
+  },
+  {
+    status: EXIT.unreported,
+    short: "done but not reported",
+    text: "The backup is done, but a report could not be sent or a program that runs after it failed.",
+  },
+  {
+    status: EXIT.interrupted,
+    short: "interrupted",
+    text: "Interrupted by SIGINT or SIGTERM. What was copied is kept, and the next run goes on from there.",
+  },
+];

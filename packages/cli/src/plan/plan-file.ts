@@ -1,0 +1,52 @@
+/** What a plan file holds, once the schema has been satisfied. */
+export interface PlanFile extends ScheduleFields, HookFields {
+  readonly actions: readonly ActionFields[];
+  readonly defaults?: (OptionFields & HookFields) | undefined;
+  readonly concurrency?: number;
+  readonly "connections-per-host"?: number;
+  readonly reports?: ReportFields;
+}
+
+/** Options by their names on the command line. */
+export type OptionFields = Readonly<Record<string, unknown>>;
+
+export interface ActionFields extends OptionFields, ScheduleFields, HookFields {
+  readonly type: string;
+}
+
+export interface ScheduleFields {
+  readonly schedule?: string;
+  readonly "time-zone"?: string;
+  readonly jitter?: string;
+}
+
+export interface HookFields {
+  readonly before?: readonly CommandField[];
+  readonly after?: readonly CommandField[];
+}
+
+export type CommandField = string | readonly [string, ...string[]];
+
+/** Where a secret is. */
+export type SecretField =
+  | string
+  | { readonly file: string }
+  | { readonly env: string }
+  | { readonly command: CommandField };
+
+export interface ReportFields {
+  readonly mail?: {
+    readonly to: string | readonly string[];
+    readonly from?: string;
+    readonly url?: string;
+    readonly password?: string | { readonly file: string };
+    readonly ssl?: boolean;
+    readonly "tls-ca"?: string;
+    readonly hostname?: string;
+    readonly when?: "always" | "failure";
+  };
+  readonly ping?:
+    | string
+    | { readonly url?: string; readonly start?: string; readonly success?: string; readonly fail?: string };
+  readonly metrics?: string;
+}

@@ -1,0 +1,108 @@
+import type { SchemaObject } from "ajv";
+import { ACTION_OPTIONS } from "../action-options.js";
+import type { ActionOption, ActionType } from "../types/action-type.js";
+import { planKey } from "./plan-key.js";
+import { DEFINITIONS, HOOKS, SCHEDULE, ref } from "./schema-definitions.js";
+
+/** What the schema says of a type. */
+export type DescribedType = Pick<ActionType, "name" | "summary" | "positionals" | "options">;
+
+/**
+ * The JSON Schema (draft 2020-12) of plan files. All that a type of action takes comes from its description.
+ * `errorMessage` says what is told of a value that does not fit; editors show it too.
+ */
+export function planSchema(types: readonly DescribedType[]): SchemaObject {
+  const names = types.map(({ name }) => name);
+  return {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    title: "Plan of backup",
+    description: "What to back up, where to, and when. See docs/plan.md",
+    type: "object",
+    errorMessage: "is no plan, which is a mapping that begins with 'actions:'; see backup config example",
+    required: ["actions"],
+    properties: {
+      actions: {
+        description: "What to back up: one entry for each source and its destination",
+        type: "array",
+        minItems: 1,
+        errorMessage: "takes a list of at least one action",
+        items: {
+          type: "object",
+          errorMessage: `is no action, which is a mapping that begins with 'type: ${names[0] ?? ""}'`,
+          required: ["type"],
+          properties: { type: { description: "What is backed up", enum: names } },
+          // One after the other, not `oneOf`: what is said of a mistake is said of the type that was meant.
+          allOf: types.map(({ name }) => ({
+            if: { type: "object", properties: { type: { const: name } }, required: ["type"] },
+            // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
+            then: ref(`action-${name}`),
+          })),
+        },
+      },
+      defaults: {
+        description: "Options for every action that does not say otherwise",
+        type: "object",
+        properties: { ...optionsOf(Object.assign({}, ...types.map(({ options }) => options))), ...HOOKS },
+        additionalProperties: false,
+      },
+      concurrency: count("How many actions run at once", 2),
+      "connections-per-host": count("How many actions at once read from one host", 2),
+      ...SCHEDULE,
+      reports: ref("reports"),
+      before: { description: "Programs that run before all actions", ...ref("commands") },
+      after: { description: "Programs that run after all actions; they get the result", ...ref("commands") },
+    },
+    // For anchors that are only referred to.
+    patternProperties: { "^x-": true },
+    additionalProperties: false,
+    $defs: { ...DEFINITIONS, ...Object.fromEntries(types.map((type) => [`action-${type.name}`, actionSchema(type)])) },
+  };
+}
+
+function actionSchema({ summary, positionals, options }: DescribedType): SchemaObject {
+  const words = positionals.map(({ name, describe, choices }) => [
+    planKey(name),
+    { description: describe, type: "string", minLength: 1, ...(choices === undefined ? {} : { enum: choices }) },
+  ]);
+  return {
+    description: summary,
+    type: "object",
+    required: positionals.filter(({ isOptional }) => isOptional !== true).map(({ name }) => planKey(name)),
+    properties: {
+      type: true,
+      name: optionSchema(ACTION_OPTIONS.name),
+      ...Object.fromEntries(words),
+      ...optionsOf(options),
+      ...SCHEDULE,
+      ...HOOKS,
+    },
+    additionalProperties: false,
+  };
+}
+
+/** These and those of every action, apart from its name, which only one can have. */
+function optionsOf(options: Readonly<Record<string, ActionOption>>): SchemaObject {
+  const { name: _name, ...common } = ACTION_OPTIONS;
+  return Object.fromEntries(
+    Object.entries<ActionOption>({ ...options, ...common }).map(([name, option]) => [name, optionSchema(option)]),
+  );
+}
+
+function optionSchema({ type, describe, isSecret, array, choices, default: standard }: ActionOption): SchemaObject {
+  const described = { description: describe };
+  if (isSecret) return { ...described, ...ref("secret") };
+  // One of many needs no list.
+  if (array) return { ...described, type: [type, "array"], items: { type } };
+  return {
+    ...described,
+    type,
+    ...(choices === undefined ? {} : { enum: choices }),
+    ...(standard === undefined ? {} : { default: standard }),
+    ...(type === "string" ? { minLength: 1 } : {}),
+  };
+}
+
+function count(description: string, standard: number): SchemaObject {
+  const errorMessage = "takes a whole number from 1 to 1000";
+  return { description, type: "integer", minimum: 1, maximum: 1000, default: standard, errorMessage };
+}

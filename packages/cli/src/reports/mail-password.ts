@@ -1,0 +1,53 @@
+import { BackupError, type Secret, findSecret, isBackupError } from "@backup/core";
+import type { ActionContext } from "../action.js";
+import { type MailServer, formatMailServer } from "./mail-server.js";
+
+/**
+ * The password of the server's user, from the file given, or from /backup/USER.password, or /backup/HOST.password.
+ * Undefined: nobody logs in.
+ * @throws BackupError USAGE, SECRET_MISSING, SECRET_UNREADABLE
+ */
+export async function findMailPassword(
+  server: MailServer,
+  file: string | undefined,
+  { secrets, onEvent }: Pick<ActionContext, "secrets" | "onEvent">,
+): Promise<Secret | undefined> {
+  const { user, host, password } = server;
+  const where = formatMailServer(server);
+  if (user === undefined && file === undefined) return undefined;
+  if (user === undefined)
+    throw new BackupError("USAGE", `there is a password for ${where}, but no user; write smtp://USER@${host}`);
+  if (password !== undefined) {
+    const message = `the address of ${where} holds a password, which other programs may see; put it into a file ${secrets}/${user}.password (chmod 600)`;
+    onEvent({ type: "warning", code: "SECRET_EXPOSED", message });
+  }
+  if (password !== undefined && file === undefined) return password;
+  const common = { option: "MAIL_PASSWORD_FILE", extensions: [".password"], directory: secrets, onEvent };
+  if (file !== undefined) return findSecret({ ...common, partner: user, parameter: file });
+  for (const partner of [user, host]) {
+    try {
+      return await findSecret({ ...common, partner });
+    } catch (error) {
+      if (!isBackupError(error, "SECRET_MISSING")) throw error;
+    }
+  }
+  throw new BackupError(
+    "SECRET_MISSING",
+    `no password found for ${user} at ${where}; looked for ${secrets}/${user}.password and ${secrets}/${host}.password. ` +
+      "Put it into one of them (chmod 600), or into a file that MAIL_PASSWORD_FILE names",
+  );
+}
+
+/** Cuts the password out of a text, also where a server sends back the base64 that it came in (RFC 4954, section 4). */
+export function withoutPassword(text: string, password: Secret | undefined): string {
+  if (password === undefined) return text;
+  const bytes = Buffer.from(password.reveal());
+  // Within a longer text base64 differs by what is before it: three ways, less the edges.
+  const encoded = [0, 1, 2].map((skip) => {
+    const all = Buffer.concat([Buffer.alloc(skip), bytes]).toString("base64");
+    return all.slice(Math.ceil((skip * 8) / 6), Math.floor(((skip + bytes.length) * 8) / 6));
+  });
+  // nodemailer reads what is no UTF-8 as Latin-1.
+  const forms = [bytes.toString("base64"), bytes.toString(), bytes.toString("latin1"), ...encoded];
+  return forms.filter((form) => form.length > 2).reduce((rest, form) => rest.replaceAll(form, "[secret]"), text);
+}

@@ -1,0 +1,69 @@
+import { randomUUID } from "node:crypto";
+import { type FileHandle, open, readFile, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { type EventSink, isBackupError, systemCode, throwIfAborted } from "@backup/core";
+import { takeFileTurn } from "./file-turn.js";
+import { mergeRows, rowsOf } from "./metric-rows.js";
+import { type ParsedMetrics, formatMetrics, parseMetrics } from "./metrics-text.js";
+import { reportFailed } from "./report-failed.js";
+import type { Reporter } from "./reporter.js";
+
+/** Writes how a run went for Prometheus' textfile collector. Several runs may share the file: each keeps the others' rows. */
+export function openMetrics(file: string, onEvent: EventSink): Reporter {
+  return {
+    name: `metrics in ${file}`,
+    async ended(result, signal) {
+      try {
+        throwIfAborted(signal);
+        // Jobs that cron starts in the same minute often end in the same second.
+        await using _turn = await takeFileTurn(file, signal);
+        const existing = await readExisting(file, onEvent);
+        await replaceFile(file, await formatMetrics(mergeRows(existing, rowsOf(result))));
+      } catch (error) {
+        if (isBackupError(error, "REPORT_FAILED")) throw error;
+        const why = signal.aborted ? "there was no more time" : (systemCode(error) ?? "unknown error");
+        throw reportFailed(`the metrics could not be written to ${file} (${why})`, { cause: error });
+      }
+    },
+  };
+}
+
+async function readExisting(file: string, onEvent: EventSink): Promise<ParsedMetrics["rows"]> {
+  const parsed = parseMetrics(await readIfThere(file));
+  if (parsed === undefined)
+    throw reportFailed(`the metrics were not written: ${file} holds what backup did not write; name another file`);
+  if (parsed.unknown > 0) {
+    const message = `${file} held ${parsed.unknown} lines that make no sense, and they are gone; nobody else may write there`;
+    onEvent({ type: "warning", code: "METRICS_REPLACED", message });
+  }
+  return parsed.rows;
+}
+
+async function readIfThere(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return "";
+    throw error;
+  }
+}
+
+/** Who reads the file finds the old text or the new one, whole. */
+async function replaceFile(file: string, text: string): Promise<void> {
+  // The collector reads names that end in .prom.
+  const temporary = join(dirname(file), `.${basename(file)}.${randomUUID()}.tmp`);
+  try {
+    await using handle = await open(temporary, "wx", 0o600);
+    await writeAll(handle, text);
+    await rename(temporary, file);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+async function writeAll(handle: FileHandle, text: string): Promise<void> {
+  await handle.writeFile(text);
+  // node_exporter reads it as another user, and there is nothing in it but names and counts. Not left to the umask.
+  await handle.chmod(0o644);
+  await handle.sync();
+}

@@ -1,0 +1,45 @@
+import { ownHostName } from "./host-name.js";
+import { type PingNames, pingUrls } from "./ping-urls.js";
+import { post } from "./ping-post.js";
+import { reportText } from "./report-text.js";
+import type { PingSettings, Reporter } from "./reporter.js";
+import { retryReport } from "./retry.js";
+import { userAgent } from "./user-agent.js";
+
+/** Bytes. Who keeps a body keeps no more of it. */
+const LONGEST_BODY = 10_000;
+
+const NAMES: PingNames = {
+  url: "url of ping",
+  start: "start of ping",
+  success: "success of ping",
+  fail: "fail of ping",
+};
+
+/** Requests an address when a run begins, and one when it ended well or not well. @throws BackupError USAGE */
+export function openPing(settings: PingSettings): Reporter {
+  const { start, success, fail } = pingUrls(settings, NAMES);
+  const hosts = new Set([start, success, fail].flatMap((url) => url?.host ?? []));
+  const agent = userAgent();
+  const ping = async (url: URL, body: string, signal: AbortSignal): Promise<void> => {
+    const what = `${url.host} could not be pinged`;
+    await retryReport(() => post(url, { body, agent, signal, what }), { signal, what });
+  };
+  return {
+    name: `ping of ${[...hosts].join(", ")}`,
+    async started(signal) {
+      if (start !== undefined) await ping(start, "", signal);
+    },
+    async ended(result, signal) {
+      const url = result.outcome === "ok" ? success : fail;
+      if (url !== undefined) await ping(url, cut(reportText(result, ownHostName())), signal);
+    },
+  };
+}
+
+/** Whole characters. */
+function cut(text: string): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= LONGEST_BODY) return text;
+  return `${new TextDecoder().decode(bytes.subarray(0, LONGEST_BODY - 10), { stream: true })}\n…\n`;
+}

@@ -1,0 +1,133 @@
+import { realpathSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, afterAll, describe, expect, it } from "vitest";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { EXAMPLE_PLAN } from "../src/plan/example.js";
+import { planSchema } from "../src/plan/schema.js";
+import { ACTION_TYPES } from "../src/types/all.js";
+import { runBackup } from "../../../test/support/command.js";
+import { type TemporaryDirectory, temporaryDirectory } from "../../../test/support/temporary-directory.js";
+
+let directory: TemporaryDirectory;
+beforeAll(async () => {
+  directory = await temporaryDirectory();
+});
+afterAll(() => directory[Symbol.asyncDispose]());
+
+async function planFile(name: string, text: string): Promise<string> {
+  const file = join(directory.path, name);
+  await writeFile(file, text);
+  return file;
+}
+
+const ONE = "actions: [{ type: imap, user: alice, destination: /srv/a, server: mail.example.org }]\n";
+
+describe("backup config check", () => {
+  it("says that all is well, and when actions run next", async () => {
+    const file = await planFile("good.yaml", `schedule: 0 12 1 1 *\ntime-zone: Asia/Tokyo\n${ONE}`);
+    const { code, stdout, stderr } = await runBackup(["config", "check", file]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(
+      /^\/\S+\/good\.yaml: 1 action, all is well\n {2}alice → \/srv\/a {2}next run 20\d\d-01-01 12:00:00 Asia\/Tokyo\n$/,
+    );
+  });
+
+  it("says no times where there is no schedule, and nothing with -q", async () => {
+    const file = await planFile("simple.yaml", ONE);
+    const [plain, quiet] = await Promise.all([
+      runBackup(["config", "check", file]),
+      runBackup(["-q", "config", "check", file]),
+    ]);
+    expect(plain).toMatchObject({ code: 0, stdout: `${file}: 1 action, all is well\n`, stderr: "" });
+    expect(quiet).toMatchObject({ code: 0, stdout: "", stderr: "" });
+  });
+
+  it("prints it as JSON", async () => {
+    const file = await planFile("json.yaml", ONE);
+    const { code, stdout } = await runBackup(["config", "check", file, "--json"]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({
+      type: "plan",
+      file,
+      actions: [{ name: "alice → /srv/a", type: "imap", destination: "/srv/a" }],
+    });
+  });
+
+  it("says everything that is wrong, one thing a line", async () => {
+    const file = await planFile("bad.yaml", `concurrency: 0\n${ONE}frequency: daily\n`);
+    const { code, stdout, stderr } = await runBackup(["config", "check", file]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    const lines = stderr.replace("backup: ", "").trimEnd().split("\n");
+    expect(lines.map((line) => line.replace(/: [^:]*(: .*)?$/, ""))).toEqual([`${file}:1:14`, `${file}:3:1`]);
+  });
+
+  it("says that there is no such file, and which commands there are", async () => {
+    const [missing, none, unknown] = await Promise.all([
+      runBackup(["config", "check", join(directory.path, "none.yaml")]),
+      runBackup(["config"]),
+      runBackup(["config", "chek"]),
+    ]);
+    expect(missing).toMatchObject({ code: 2, stderr: /^backup: the plan \S+none\.yaml does not exist; / });
+    expect(none).toMatchObject({
+      code: 2,
+      stderr:
+        "backup: check or example or schema missing; backup config takes check or example or schema, see backup config --help\n",
+    });
+    expect(unknown).toMatchObject({
+      code: 2,
+      stderr:
+        "backup: say which: backup config check, backup config example, backup config schema; see backup config --help\n",
+    });
+  });
+
+  it("names what is missing or too many on the command line", async () => {
+    const [missing, extra] = await Promise.all([
+      runBackup(["config", "check"]),
+      runBackup(["config", "check", "a.yaml", "b.yaml"]),
+    ]);
+    expect(missing).toMatchObject({ code: 2, stderr: /^backup: FILE missing; backup config check takes FILE/ });
+    expect(extra).toMatchObject({ code: 2, stderr: /^backup: 'b\.yaml' is one argument too many/ });
+  });
+});
+
+describe("backup config example", () => {
+  it("prints a plan that passes the check", async () => {
+    const { code, stdout } = await runBackup(["config", "example"]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: EXAMPLE_PLAN });
+    const file = await planFile("example.yaml", stdout);
+    expect(await runBackup(["config", "check", file])).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  it("passes too with all that it has as comments", async () => {
+    const at = EXAMPLE_PLAN.indexOf("# reports:");
+    const open =
+      EXAMPLE_PLAN.slice(0, at) + EXAMPLE_PLAN.slice(at).replaceAll(/^# (?=reports:|before:|after:| )/gm, "");
+    expect(open).toMatch(/^reports:\n {2}mail:\n/m);
+    const file = await planFile("open.yaml", open);
+    expect(await runBackup(["config", "check", file])).toMatchObject({ code: 0, stderr: "" });
+  });
+});
+
+describe("backup config schema", () => {
+  it("prints what the package holds, which is what the types of actions say", async () => {
+    const kept = await readFile(new URL("../schema/plan.schema.json", import.meta.url), "utf8");
+    const { code, stdout } = await runBackup(["config", "schema"]);
+    expect(code).toBe(0);
+    // To be made anew by: npx backup config schema > packages/cli/schema/plan.schema.json && npm run format
+    expect(JSON.parse(kept)).toEqual(JSON.parse(stdout));
+    expect(JSON.parse(stdout)).toEqual(JSON.parse(JSON.stringify(planSchema(ACTION_TYPES))));
+  });
+
+  it("is found in the package by its name", () => {
+    const file = createRequire(import.meta.url).resolve("@backup/cli/plan.schema.json");
+    expect(realpathSync(file)).toBe(fileURLToPath(new URL("../schema/plan.schema.json", import.meta.url)));
+  });
+
+  it("is a schema by the rules of its draft", () => {
+    const ajv = new Ajv2020();
+    expect(ajv.validateSchema(planSchema(ACTION_TYPES))).toBe(true);
+  });
+});
