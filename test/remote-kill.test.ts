@@ -178,6 +178,8 @@ describe("a run that something happens to, at any moment", () => {
         }
       }
       await good("at the end");
+      // A program of a killed run whose line stalled waits a minute for it: the line ends here.
+      host.proxy.cutAll();
       // No expect.poll in tests that run side by side.
       for (const until = Date.now() + 5000; Date.now() < until && (await programsOf(host)).length > 0; )
         await setTimeout(50);

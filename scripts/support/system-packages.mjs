@@ -1,5 +1,6 @@
 import { access } from "node:fs/promises";
 import { delimiter, join } from "node:path";
+import { enginePackages } from "./container-engine.mjs";
 import { outputOf, run } from "./run.mjs";
 
 /** Debian packages with the servers and tools that the tests use, and the file that shows that each is there. */
@@ -17,6 +18,10 @@ const PACKAGES = [
   { name: "rsync", program: "rsync" },
   { name: "exfat-fuse", program: "mount.exfat-fuse" },
   { name: "exfatprogs", program: "mkfs.exfat" },
+  { name: "mandoc", program: "mandoc" },
+  { name: "shellcheck", program: "shellcheck" },
+  { name: "systemd", program: "systemd-analyze" },
+  { name: "zsh", program: "zsh" },
 ];
 
 // Debian starts a server when it installs it, but not in run level 1.
@@ -39,7 +44,8 @@ export async function ensureSystemPackages() {
 
 async function missingPackages() {
   const missing = [];
-  for (const wanted of PACKAGES) if (!(await isInstalled(wanted))) missing.push(wanted.name);
+  for (const wanted of [...PACKAGES, ...(await enginePackages())])
+    if (!(await isInstalled(wanted))) missing.push(wanted.name);
   return missing;
 }
 
