@@ -374,7 +374,7 @@ describe("a listing", () => {
     folders.get("Other")?.messages.push(makeMessage(3));
     Object.assign(folders.get("Other") ?? {}, { uidnext: 4 });
     server.fault = ({ command }) => (command === "UID SEARCH" ? { type: "garbage-row", row: 0 } : undefined);
-    const result = await mirrorFake(server, destination);
+    const result = await mirrorFake(server, destination, { full: true });
     expect(result).toMatchObject({ exit: 3, failed: ["INBOX"], report: { added: 1, removed: 0 } });
     expect(await readTree(destination)).toEqual(modelTree(folders));
   });
@@ -564,13 +564,14 @@ describe("a message", () => {
       0, 0, 0, 0, 0, -275_248_380, 0,
     ]);
 
-    for (const message of messages.slice(0, 5)) message.internaldate = new Date(Date.UTC(2020, 0, message.uid));
+    for (const message of messages.slice(0, 5))
+      Object.assign(message, { internaldate: new Date(Date.UTC(2020, 0, message.uid)), modseq: 2 });
     Object.assign(folders.get("INBOX") ?? {}, { highestmodseq: 2 });
     expect(await mirrorFake(server, destination)).toMatchObject({ exit: 0 });
     expect(await readTree(destination)).toEqual(modelTree(folders));
     // And keeps it when there is none again.
     const dated = await readTree(destination);
-    for (const message of messages) message.internaldate = "never";
+    for (const message of messages) Object.assign(message, { internaldate: "never", modseq: 3 });
     Object.assign(folders.get("INBOX") ?? {}, { highestmodseq: 3 });
     expect(await mirrorFake(server, destination)).toMatchObject({ exit: 0, report: { added: 0, renamed: 0 } });
     expect(await readTree(destination)).toEqual(dated);
@@ -623,7 +624,7 @@ describe("a message", () => {
 
     // Some go, others come, their order changes: a letter that was given means the same for ever.
     for (const [index, flags] of [["later1", ...many.toReversed()], ["later2"], [], [...strange, "later3"]].entries())
-      Object.assign(messages[index] ?? {}, { flags });
+      Object.assign(messages[index] ?? {}, { flags, modseq: 2 });
     Object.assign(folders.get("INBOX") ?? {}, { highestmodseq: 2 });
     expect(await mirrorFake(server, destination)).toMatchObject({ exit: 0, report: { added: 0, removed: 0 } });
     expect(await readTree(destination)).toEqual(expected());

@@ -283,6 +283,8 @@ describe("actions on one destination", () => {
       folder: [],
       excludeFolder: [],
       timeout: 60,
+      connections: 4,
+      full: false,
       keepDeleted: false,
       allowDeletes: false,
       dryRun: false,

@@ -11,6 +11,9 @@ export interface MirrorOptions {
   /** Default 2. */
   readonly reconnects?: number;
   readonly allowDeletes?: boolean;
+  readonly full?: boolean;
+  /** Default 4. */
+  readonly connections?: number;
   /** Port to connect to, if not the server's own: a proxy's. */
   readonly port?: number;
   /** Default `tls`. */
@@ -37,7 +40,15 @@ export interface Mirrored {
 export async function mirrorFake(
   server: Pick<FakeImap, "tlsPort" | "ca">,
   destination: string,
-  { timeoutMs = 2000, reconnects = 2, allowDeletes = false, port, security = "tls" }: MirrorOptions = {},
+  {
+    timeoutMs = 2000,
+    reconnects = 2,
+    allowDeletes = false,
+    full = false,
+    connections,
+    port,
+    security = "tls",
+  }: MirrorOptions = {},
 ): Promise<Mirrored> {
   const events: BackupEvent[] = [];
   const onEvent = (event: BackupEvent): void => void events.push(event);
@@ -50,10 +61,11 @@ export async function mirrorFake(
       ca: server.ca,
       timeoutMs,
       reconnects,
+      connections,
       onEvent,
     });
     await using store = new LocalStore(destination);
-    report = await backup({ source, store, onEvent, allowDeletes });
+    report = await backup({ source, store, onEvent, allowDeletes, full });
   } catch (thrown) {
     error = thrown;
   }

@@ -1,23 +1,27 @@
 /**
- * Maps items one after the other, in their order; the next one is under way while the caller works on this one.
+ * Maps items in their order, up to `lanes` at the same time: the next ones are under way while the caller works on one.
  * Nothing is under way any more when it has ended, however that comes.
+ *
+ * @param lanes with 1 an item is begun when the one before it was taken
  */
 export async function* ahead<T, R>(
-  items: Iterable<T>,
+  items: Iterable<T> | AsyncIterable<T>,
+  lanes: number,
   map: (item: T) => Promise<R>,
 ): AsyncGenerator<{ readonly item: T; readonly result: R }> {
-  let next: { readonly item: T; readonly result: Promise<R> } | undefined;
+  const waiting: { readonly item: T; readonly result: Promise<R> }[] = [];
   try {
-    for (const item of items) {
-      const current = next;
+    for await (const item of items) {
       const result = map(item);
-      // It is awaited a turn later; until then a failure must not count as unhandled.
+      // It is awaited some turns later; until then a failure must not count as unhandled.
       result.catch(() => {});
-      next = { item, result };
-      if (current) yield { item: current.item, result: await current.result };
+      waiting.push({ item, result });
+      const first = waiting.length >= lanes ? waiting.shift() : undefined;
+      if (first) yield { item: first.item, result: await first.result };
     }
-    if (next) yield { item: next.item, result: await next.result };
+    for (let first = waiting.shift(); first; first = waiting.shift())
+      yield { item: first.item, result: await first.result };
   } finally {
-    await next?.result.catch(() => {});
+    await Promise.allSettled(waiting.map(({ result }) => result));
   }
 }

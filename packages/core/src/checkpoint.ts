@@ -24,6 +24,8 @@ export interface Seen {
   readonly stamp: string;
   /** Items, sidecars left out. */
   readonly items: number;
+  /** Listings in a row for which the source was told `since`; absent: none. */
+  readonly deltas?: number;
 }
 
 /** A collection whose directories are ours and that the next run has to compare. */
@@ -89,6 +91,7 @@ function isSeen(value: unknown): value is Seen {
     "stamp" in value &&
     typeof value.stamp === "string" &&
     "items" in value &&
-    typeof value.items === "number"
+    typeof value.items === "number" &&
+    (!("deltas" in value) || typeof value.deltas === "number")
   );
 }

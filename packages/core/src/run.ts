@@ -22,6 +22,8 @@ export interface BackupOptions<I extends Item = Item> {
   readonly keepDeleted?: boolean | undefined;
   /** Lifts the deletion limit for this run. */
   readonly allowDeletes?: boolean | undefined;
+  /** Lists every collection whole, also what the checkpoint says is unchanged. */
+  readonly full?: boolean | undefined;
 }
 
 /**
@@ -33,7 +35,14 @@ export interface BackupOptions<I extends Item = Item> {
  * @throws BackupError whatever ended the run
  */
 export async function backup<I extends Item>(options: BackupOptions<I>): Promise<Report> {
-  const { source, store, dryRun = false, onEvent = () => {}, signal: caller = new AbortController().signal } = options;
+  const {
+    source,
+    store,
+    dryRun = false,
+    full = false,
+    onEvent = () => {},
+    signal: caller = new AbortController().signal,
+  } = options;
   const started = performance.now();
   onEvent({ type: "start", source: source.id, destination: store.name, dryRun });
 
@@ -49,7 +58,7 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
   const head = { format: 1, source: source.id, colon } as const;
   const naming = source.naming({ colon });
 
-  const survey = await compareAll({ source, offered, store, naming, checkpoint, stamps, signal, onEvent });
+  const survey = await compareAll({ source, offered, store, naming, checkpoint, full, stamps, signal, onEvent });
   const deltas = survey.compared.map(({ delta }) => delta);
   const work = plan(deltas, naming);
   const expected = unlikelyMoved(withoutCopy(work.vanished, deltas), work.puts);
@@ -175,7 +184,7 @@ async function seenNow<I extends Item>(input: {
   // What this run did not look at, folders that were left out for example, stays as it was.
   const seen = new Map(Object.entries(before.collections));
   for (const compared of survey.compared) {
-    const { path, collection, delta, incomplete } = compared;
+    const { path, collection, delta, incomplete, deltas } = compared;
     const isKept = delta.vanished.some((known) => kept.has(known));
     const isPostponed = applied.postponed && delta.vanished.length + delta.spare.length > 0;
     const fingerprint = collection?.fingerprint;
@@ -183,7 +192,9 @@ async function seenNow<I extends Item>(input: {
     const stamp = stampOf(path, source, isTouched(compared) ? after : survey.stamps);
     const isOpen = isKept || isPostponed || incomplete || unfinished.has(path) || stamp === undefined;
     if (!collection && !isKept && !isPostponed) seen.delete(path);
-    else seen.set(path, isOpen ? OPEN : { fingerprint: fingerprint ?? "", stamp, items: delta.items });
+    else if (isOpen) seen.set(path, OPEN);
+    else
+      seen.set(path, { fingerprint: fingerprint ?? "", stamp, items: delta.items, ...(deltas > 0 ? { deltas } : {}) });
   }
   return Object.fromEntries([...seen].toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }

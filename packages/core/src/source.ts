@@ -4,6 +4,11 @@ import type { Body, Collection, Item, Known, Naming, Path, Unavailable } from ".
 export interface View {
   /** The files of this collection that are ours. */
   readonly known: readonly Known[];
+  /**
+   * The collection's fingerprint when it was last listed, if `known` is all that was listed then: whoever can tell what
+   * changed since may ask for that alone. Undefined: list everything.
+   */
+  readonly since?: string | undefined;
   /** Whole content of a small file of this collection. */
   read(path: Path): Promise<Uint8Array>;
 }
@@ -19,6 +24,8 @@ export interface Source<I extends Item = Item> extends AsyncDisposable {
   readonly id: string;
   /** Names of the directories that every collection has at the destination for its files (`cur`, `new`, `tmp`). */
   readonly leaves: readonly string[];
+  /** How many collections it lists at once: `list` is called so often before one has ended. Default 1. */
+  readonly lanes?: number;
   /** The naming for a destination; `colon` false: it cannot hold `:` in a name. */
   naming(limits: { readonly colon: boolean }): Naming<I>;
   /** The collection that a directory found at the destination marks; undefined: none of this source's business. */

@@ -25,6 +25,8 @@ export interface Compared<I extends Item = Item> {
   readonly delta: Delta<I>;
   /** Something of it could not be listed. */
   readonly incomplete: boolean;
+  /** `Seen.deltas` of now. */
+  readonly deltas: number;
 }
 
 /** What the source holds and what the destination holds, collection by collection. */
@@ -47,6 +49,8 @@ export interface SurveyInput<I extends Item> {
   readonly store: Store;
   readonly naming: Naming<I>;
   readonly checkpoint: Checkpoint | undefined;
+  /** Everything is listed, whatever the checkpoint says. */
+  readonly full: boolean;
   /** Of the destination's directories, now. */
   readonly stamps: ReadonlyMap<Path, string>;
   readonly signal: AbortSignal;
@@ -55,6 +59,9 @@ export interface SurveyInput<I extends Item> {
 
 /** Longest path of a collection, bytes: with the root before and a file's name after it, Linux takes 4095. */
 const LONGEST = 3000;
+
+/** Listings of only what changed, after which all of a collection is listed once: what nobody thought of shows then. */
+const MOST_DELTAS = 30;
 
 /** Files that stay and are remembered, for what arrives with the same bytes; more would be most of the memory. */
 const MOST_STAYS = 100_000;
@@ -79,9 +86,9 @@ export async function stampsOf(source: Source, store: Store, signal: AbortSignal
   return new Map(directories.map(({ path, stamp }) => [path, stamp]));
 }
 
-/** Lists and compares every collection that may have changed, one after the other. Writes nothing. */
+/** Lists and compares every collection that may have changed. Writes nothing. */
 export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise<Survey<I>> {
-  const { source, offered, checkpoint, stamps, signal, onEvent } = input;
+  const { source, offered, checkpoint, full, stamps, signal, onEvent } = input;
   const seen = new Map(Object.entries(checkpoint?.collections ?? {}));
 
   const wanted = new Map<Path, Collection>();
@@ -125,7 +132,8 @@ export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise
   for (const collection of wanted.values()) {
     const { path, name } = collection;
     const before = seen.get(path);
-    if (before && before.fingerprint === collection.fingerprint && before.stamp === stampOf(path, source, stamps)) {
+    const isUnchanged = before?.fingerprint === collection.fingerprint && !isDisturbed(path);
+    if (before && isUnchanged && !full) {
       unchanged.set(path, before);
       onEvent({
         type: "collection",
@@ -140,22 +148,25 @@ export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise
     } else changed.push(collection);
   }
   let stays = 0;
-  // The destination lists the next collection while the source lists this one: they wait for different networks.
-  for await (const { item: collection, result: known } of ahead(changed, ({ path }) => knownAt(input, path, stamps))) {
+  const since = (path: Path): Seen | undefined => {
+    const before = full || isDisturbed(path) ? undefined : seen.get(path);
+    return before && before.fingerprint !== "" && (before.deltas ?? 0) < MOST_DELTAS ? before : undefined;
+  };
+  for await (const { collection, found } of compareSideBySide(input, changed, { isDisturbed, since })) {
     throwIfAborted(signal);
     const { path, name } = collection;
-    try {
-      const found = await compareOne(input, { collection, known, disturbed: isDisturbed(path) });
-      const { unavailable } = found;
-      stays += found.delta.stays.length;
-      const delta = stays > MOST_STAYS ? { ...found.delta, stays: [] } : found.delta;
-      for (const { name: item, error } of unavailable) fail(name, error, item);
-      compared.push({ path, name, collection, delta, incomplete: unavailable.length > 0 });
-      announce(onEvent, name, "compared", delta);
-    } catch (error) {
-      if (!isBackupError(error, "COLLECTION_UNAVAILABLE")) throw error;
-      fail(name, error);
+    if (isBackupError(found)) {
+      fail(name, found);
+      continue;
     }
+    const { unavailable } = found;
+    stays += found.delta.stays.length;
+    const delta = stays > MOST_STAYS ? { ...found.delta, stays: [] } : found.delta;
+    for (const { name: item, error } of unavailable) fail(name, error, item);
+    const before = since(path);
+    const deltas = before ? (before.deltas ?? 0) + 1 : 0;
+    compared.push({ path, name, collection, delta, incomplete: unavailable.length > 0, deltas });
+    announce(onEvent, name, "compared", delta);
   }
 
   for (const path of collectionsAt(source, stamps.keys())) {
@@ -164,12 +175,50 @@ export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise
     const delta = compare<I>([], known, input.naming, { disturbed: isDisturbed(path) });
     // Directories that are ours go with the collection, those of an empty one too.
     if (delta.vanished.length === 0 && !seen.has(path)) continue;
-    compared.push({ path, name: path, collection: undefined, delta, incomplete: false });
+    compared.push({ path, name: path, collection: undefined, delta, incomplete: false, deltas: 0 });
     announce(onEvent, path, "vanished", delta);
   }
   const present = compared.filter(({ collection }) => collection !== undefined);
   const missing = present.flatMap(({ path }) => directoriesOf(path, source)).filter((path) => !stamps.has(path));
   return { compared, unchanged, stamps, missing, failed };
+}
+
+/** What listing a collection gave. */
+interface Found<I extends Item> {
+  readonly delta: Delta<I>;
+  readonly unavailable: readonly Unavailable[];
+}
+
+/**
+ * Compares collections, as many at once as the source can list. The destination is one further: it lists the next one
+ * while the source lists these, since they wait for different networks.
+ * @returns with the error of a collection that cannot be listed
+ */
+async function* compareSideBySide<I extends Item>(
+  given: SurveyInput<I>,
+  changed: readonly Collection[],
+  before: {
+    readonly isDisturbed: (path: Path) => boolean;
+    readonly since: (path: Path) => Seen | undefined;
+  },
+): AsyncGenerator<{ readonly collection: Collection; readonly found: Found<I> | BackupError }> {
+  const { lanes = 1 } = given.source;
+  // What fails for all ends those that are under way.
+  const stop = new AbortController();
+  const input = { ...given, signal: AbortSignal.any([given.signal, stop.signal]) };
+  const listed = ahead(changed, lanes + 1, ({ path }) => knownAt(input, path, input.stamps));
+  const found = ahead(listed, lanes, async ({ item: collection, result: known }) => {
+    try {
+      const { path } = collection;
+      const disturbed = before.isDisturbed(path);
+      return await compareOne(input, { collection, known, disturbed, since: before.since(path)?.fingerprint });
+    } catch (error) {
+      if (isBackupError(error, "COLLECTION_UNAVAILABLE")) return error;
+      stop.abort(error);
+      throw error;
+    }
+  });
+  for await (const { item, result } of found) yield { collection: item.item, found: result };
 }
 
 async function compareOne<I extends Item>(
@@ -178,12 +227,18 @@ async function compareOne<I extends Item>(
     collection,
     known,
     disturbed,
-  }: { readonly collection: Collection; readonly known: readonly Known[]; readonly disturbed: boolean },
-): Promise<{ readonly delta: Delta<I>; readonly unavailable: readonly Unavailable[] }> {
+    since,
+  }: {
+    readonly collection: Collection;
+    readonly known: readonly Known[];
+    readonly disturbed: boolean;
+    readonly since: string | undefined;
+  },
+): Promise<Found<I>> {
   const { source, store, naming, signal } = input;
   const items: I[] = [];
   const unavailable: Unavailable[] = [];
-  const view = { known, read: (path: Path) => store.read(path, signal) };
+  const view = { known, since, read: (path: Path) => store.read(path, signal) };
   for await (const batch of source.list(collection, view, signal)) {
     throwIfAborted(signal);
     for (const entry of batch) {

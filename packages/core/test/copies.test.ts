@@ -82,7 +82,7 @@ describe("looking ahead", () => {
   it("has the next one under way, never more, and keeps the order", async () => {
     const begun: number[] = [];
     const seen: number[] = [];
-    for await (const { item: n, result } of ahead([1, 2, 3, 4], async (value) => {
+    for await (const { item: n, result } of ahead([1, 2, 3, 4], 2, async (value) => {
       begun.push(value);
       return value * 10;
     })) {
@@ -102,11 +102,11 @@ describe("looking ahead", () => {
     };
     const seen: number[] = [];
     await expect(async () => {
-      for await (const { result } of ahead([1, 2, 3], work)) seen.push(result);
+      for await (const { result } of ahead([1, 2, 3], 2, work)) seen.push(result);
     }).rejects.toThrow("two");
     expect(seen).toEqual([1]);
     expect(settled).toBe(3);
-    for await (const { result } of ahead([1, 4], work)) {
+    for await (const { result } of ahead([1, 4], 2, work)) {
       expect(result).toBe(1);
       break;
     }

@@ -1,5 +1,5 @@
 import { BackupError } from "@backup/core";
-import type { FetchMessageObject, ImapFlow } from "imapflow";
+import type { FetchMessageObject, FetchOptions, ImapFlow } from "imapflow";
 import type { Folder } from "./list-folders.js";
 import { searchUids } from "./search-uids.js";
 import type { ImapSession } from "./session.js";
@@ -63,10 +63,15 @@ export async function fetchRows(input: FetchRowsInput): Promise<ReadonlyMap<numb
  * Adds what rows tell, and counts the messages that they are of: by sequence number, since a row may be of a UID that
  * is not there.
  */
-async function addRows(client: ImapFlow, range: string, rows: Map<number, Row>): Promise<number> {
+export async function addRows(
+  client: ImapFlow,
+  range: string,
+  rows: Map<number, Row>,
+  options: Pick<FetchOptions, "changedSince"> = {},
+): Promise<number> {
   const query = { uid: true, flags: true, internalDate: true, size: true } as const;
   const sequence = new Set<number>();
-  for await (const row of client.fetch(range, query, { uid: true })) {
+  for await (const row of client.fetch(range, query, { ...options, uid: true })) {
     if (!isUid(row.uid)) continue;
     sequence.add(row.seq);
     rows.set(row.uid, merge(rows.get(row.uid), row));

@@ -12,19 +12,24 @@ import {
   type View,
   throwIfAborted,
 } from "@backup/core";
+import { Connections } from "./connections.js";
 import { folderOf } from "./folder-names.js";
 import { KEYWORDS_FILE, MORE_KEYWORDS_FILE } from "./keywords.js";
 import { type Folder, type FolderFilter, collectionPathOf, folderMatcher, listFolders } from "./list-folders.js";
 import { listMessages } from "./list-messages.js";
 import type { MailItem, MessageItem } from "./mail-item.js";
 import { identifyMessage, messageFileName, messagePath } from "./message-names.js";
-import { readMessages } from "./read-messages.js";
-import { ImapSession, type SessionOptions } from "./session.js";
+import { readSideBySide } from "./read-side-by-side.js";
+import type { SessionOptions } from "./session.js";
 
 export interface ImapSourceOptions extends SessionOptions {
   /** Default: every folder. */
   readonly filter?: Partial<FolderFilter> | undefined;
+  /** At the same time, at most; a server that allows fewer is obeyed. Default 4. */
+  readonly connections?: number | undefined;
 }
+
+const CONNECTIONS = 4;
 
 /**
  * An IMAP account (RFC 3501) as a source: a folder is a collection, a message an item of the identity
@@ -33,7 +38,8 @@ export interface ImapSourceOptions extends SessionOptions {
 export class ImapSource implements Source<MailItem> {
   readonly id: string;
   readonly leaves = ["cur", "new", "tmp"];
-  readonly #session: ImapSession;
+  readonly lanes: number;
+  readonly #connections: Connections;
   readonly #filter: FolderFilter;
   readonly #warn: (message: string) => void;
   readonly #folders = new Map<Path, Folder>();
@@ -42,7 +48,8 @@ export class ImapSource implements Source<MailItem> {
     // A mail address says whose account it is, under whatever name its server is reached; a bare logon name does not.
     const { user } = options.login;
     this.id = `imap:${user.includes("@") ? user : `${user}@${options.server.host}`}`;
-    this.#session = new ImapSession(options);
+    this.lanes = options.connections ?? CONNECTIONS;
+    this.#connections = new Connections(options, this.lanes);
     this.#warn = (message) => options.onEvent?.({ type: "warning", code: "NOTHING_SELECTED", message });
     this.#filter = { include: options.filter?.include ?? [], exclude: options.filter?.exclude ?? [] };
   }
@@ -61,7 +68,9 @@ export class ImapSource implements Source<MailItem> {
   }
 
   async *collections(signal: AbortSignal): AsyncGenerator<Collection | Unavailable> {
-    const { folders, unmatched, unused, names, unavailable } = await listFolders(this.#session, this.#filter, signal);
+    const { folders, unmatched, unused, names, unavailable } = await this.#connections.use(signal, (session) =>
+      listFolders(session, this.#filter, signal),
+    );
     if (names.length > 0 && folders.length === 0)
       throw new BackupError(
         "NOTHING_SELECTED",
@@ -90,33 +99,30 @@ export class ImapSource implements Source<MailItem> {
     view: View,
     signal: AbortSignal,
   ): AsyncGenerator<readonly (MailItem | Unavailable)[]> {
-    yield await listMessages(this.#session, this.#folderOf(collection.path), view, signal);
+    const folder = this.#folderOf(collection.path);
+    yield await this.#connections.use(signal, (session) => listMessages(session, folder, view, signal));
   }
 
   async *read(items: readonly MailItem[], signal: AbortSignal): AsyncGenerator<Body<MailItem>> {
-    const byFolder = new Map<Path, MessageItem[]>();
+    const messages: MessageItem[] = [];
     for (const item of items) {
       throwIfAborted(signal);
       if (item.sidecar) yield { item, bytes: item.bytes };
-      else {
-        const group = byFolder.get(item.collection);
-        if (group) group.push(item);
-        else byFolder.set(item.collection, [item]);
-      }
+      else messages.push(item);
     }
-    for (const [path, group] of byFolder)
-      yield* readMessages({ session: this.#session, folder: this.#folderOf(path), signal }, group);
+    const reading = { connections: this.#connections, folderAt: this.#folderOf, signal };
+    yield* readSideBySide(reading, messages);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#session[Symbol.asyncDispose]();
+    await this.#connections[Symbol.asyncDispose]();
   }
 
-  #folderOf(path: Path): Folder {
+  readonly #folderOf = (path: Path): Folder => {
     const folder = this.#folders.get(path);
     if (!folder) throw new BackupError("COLLECTION_UNAVAILABLE", `folder ${path} was not listed`);
     return folder;
-  }
+  };
 }
 
 function pathOf(item: MailItem, content: Content, colon: boolean): Path {

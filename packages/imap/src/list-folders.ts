@@ -1,6 +1,7 @@
 import { BackupError, type Collection, type Path, type Unavailable, throwIfAborted } from "@backup/core";
 import type { ListResponse } from "imapflow";
 import picomatch from "picomatch";
+import { fingerprintOf } from "./fingerprint.js";
 import { type FolderName, directoriesFor } from "./folder-names.js";
 import type { ImapSession } from "./session.js";
 
@@ -67,7 +68,8 @@ export async function listFolders(
   for (const [index, { entry, mailbox, folder }] of named.entries()) {
     const path = directories[index];
     if (path === undefined || !isSelectable(entry) || !matches(folder)) continue;
-    folders.push({ path, name: folder.join("/"), mailbox, ...fingerprint(entry) });
+    const fingerprint = fingerprintOf(entry);
+    folders.push({ path, name: folder.join("/"), mailbox, ...(fingerprint === undefined ? {} : { fingerprint }) });
   }
   const names = named.map(({ folder }) => folder.join("/"));
   const matchesNone = (pattern: string): boolean => !names.some((name) => picomatch.isMatch(name, pattern, GLOB));
@@ -132,17 +134,6 @@ function isSelectable({ flags }: ListResponse): boolean {
 function folderName(mailbox: string, delimiter: string | null | undefined): FolderName {
   const parts = delimiter ? mailbox.split(delimiter) : [mailbox];
   return parts[0]?.toUpperCase() === "INBOX" ? ["INBOX", ...parts.slice(1)] : parts;
-}
-
-/**
- * UIDVALIDITY, UIDNEXT, HIGHESTMODSEQ and MESSAGES: unless one of them changes, nothing did (RFC 7162, section 3.1.2.1).
- * Without a HIGHESTMODSEQ a changed flag shows nowhere, so there is none.
- */
-function fingerprint({ status }: ListResponse): { readonly fingerprint?: string } {
-  if (!status) return {};
-  const { uidValidity, uidNext, highestModseq, messages } = status;
-  if (uidValidity === undefined || uidNext === undefined || messages === undefined || !highestModseq) return {};
-  return { fingerprint: `${uidValidity} ${uidNext} ${highestModseq} ${messages}` };
 }
 
 /** The collection that a directory belongs to: what `listFolders` calls its `path`. */

@@ -8,6 +8,7 @@ import {
   throwIfAborted,
 } from "@backup/core";
 import { type Row, fetchRows } from "./fetch-rows.js";
+import { fetchChanges } from "./fetch-changes.js";
 import { flagLetters } from "./flags.js";
 import { KEYWORDS_FILE, KeywordTable, MORE_KEYWORDS_FILE, moreKeywordsLine } from "./keywords.js";
 import type { Folder } from "./list-folders.js";
@@ -50,27 +51,30 @@ async function listOnce(
   signal: AbortSignal,
 ): Promise<readonly (MailItem | Unavailable)[]> {
   // Opened anew: the number of messages is held against the rows.
-  const { client, mailbox } = await openFolder(session, folder, { fresh: true, signal });
+  const { since } = view;
+  const { client, mailbox } = await openFolder(session, folder, { fresh: true, changes: since !== undefined, signal });
   const { uidValidity } = mailbox;
-  const stored = new Map(view.known.map((known) => [known.identity.id, readMessageName(known.file.path)]));
-  const expected = [...stored.values()]
-    .filter((name) => name?.uidValidity === uidValidity)
-    .map((name) => name?.uid ?? 0);
-  const rows = await fetchRows({ session, folder, client, exists: mailbox.exists, expected });
+  const stored = storedMessages(view.known, uidValidity);
+  const uids = new Set(stored.keys());
+  const changes =
+    since === undefined ? undefined : await fetchChanges({ session, client, mailbox, since, stored: uids });
+  const rows =
+    changes?.rows ?? (await fetchRows({ session, folder, client, exists: mailbox.exists, expected: [...uids] }));
 
   const table = new KeywordTable(await readSidecar(view, folder.path, KEYWORDS_FILE));
+  const before = linesById(await readSidecar(view, folder.path, MORE_KEYWORDS_FILE));
   const items: (MailItem | Unavailable)[] = [];
   let more = "";
-  for (const row of [...rows.values()].toSorted((a, b) => a.uid - b.uid)) {
-    const name = stored.get(messageId(uidValidity, row.uid));
+  for (const uid of [...(changes?.uids ?? rows.keys())].toSorted((a, b) => a - b)) {
+    const name = stored.get(uid);
+    const row = rows.get(uid) ?? { uid, size: name?.size };
     const { letters, rest } = flagLetters(row.flags ?? [], table);
     const item = messageItem({ collection: folder.path, uidValidity, row, letters, name });
     items.push(item);
     if (rest.length > 0) more += moreKeywordsLine(item.id, rest);
     if (row.flags) continue;
-    items.push(withoutFlags(folder, item));
-    const before = await readSidecar(view, folder.path, MORE_KEYWORDS_FILE);
-    more += before.split(/(?<=\n)/).find((line) => line.startsWith(`${item.id} `)) ?? "";
+    more += before.get(item.id) ?? "";
+    if (rows.has(uid)) items.push(withoutFlags(folder, item));
   }
   for (const [file, text] of [
     [KEYWORDS_FILE, table.toString()],
@@ -79,6 +83,26 @@ async function listOnce(
     if (text !== "") items.push(await sidecar(view, folder.path, file, text));
   }
   return items;
+}
+
+interface StoredMessage extends MessageName {
+  /** Bytes. */
+  readonly size: number | undefined;
+}
+
+/** Those of this UIDVALIDITY, by UID. */
+function storedMessages(known: readonly Known[], uidValidity: bigint): ReadonlyMap<number, StoredMessage> {
+  const stored = new Map<number, StoredMessage>();
+  for (const { file, content } of known) {
+    const name = readMessageName(file.path);
+    if (name?.uidValidity === uidValidity) stored.set(name.uid, { ...name, size: content?.size });
+  }
+  return stored;
+}
+
+/** The lines of a file of keywords, with their ends, by what they begin with. */
+function linesById(text: string): ReadonlyMap<string, string> {
+  return new Map(text.split(/(?<=\n)/).map((line) => [line.slice(0, Math.max(0, line.indexOf(" "))), line]));
 }
 
 /** What the server does not tell of a message that is stored stays as it is there. */

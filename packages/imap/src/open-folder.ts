@@ -12,23 +12,30 @@ export interface OpenFolder {
 }
 
 /**
- * Opens a folder read-only, on a new connection if need be. What the server tells of it is of now if `fresh`.
+ * Opens a folder read-only, on a new connection if need be. What the server tells of it is of now if `fresh`; it can tell
+ * what changed since another time if `changes`, and the server can.
  * @throws BackupError COLLECTION_UNAVAILABLE when the server refuses this folder; anything else concerns the server
  */
 export async function openFolder(
   session: ImapSession,
   folder: Folder,
-  { fresh, signal }: { readonly fresh: boolean; readonly signal: AbortSignal },
+  {
+    fresh,
+    changes = false,
+    signal,
+  }: { readonly fresh: boolean; readonly changes?: boolean; readonly signal: AbortSignal },
 ): Promise<OpenFolder> {
   for (let attempt = 1; ; attempt++) {
     const client = await session.client(signal);
     try {
       const { mailbox } = client;
       if (!fresh && mailbox && mailbox.path === folder.mailbox) return { client, mailbox };
+      if (changes) await session.enableChanges(client);
       const opened = await client.mailboxOpen(folder.mailbox, { readOnly: true });
       // Imapflow's type does not say so, but a server may leave it out; without it no UID means anything.
       if (!/^\d{1,20}$/.test(String(opened.uidValidity)))
         throw new BackupError("PROTOCOL", "the server tells no UIDVALIDITY for it", { transient: true });
+      if (!changes) silenceModseq(opened);
       return { client, mailbox: opened };
     } catch (error) {
       throwIfAborted(signal);
@@ -38,6 +45,11 @@ export async function openFolder(
       if (attempt >= ATTEMPTS) throw problem;
     }
   }
+}
+
+/** From now on rows come without MODSEQ, which imapflow else asks for with each message. */
+export function silenceModseq(mailbox: MailboxObject): void {
+  mailbox.noModseq = true;
 }
 
 function unavailable(folder: Folder, problem: BackupError): BackupError {

@@ -16,17 +16,19 @@ export interface ImapPluginOptions {
   readonly filter?: Partial<FolderFilter> | undefined;
   /** Longest silence of the server, milliseconds. */
   readonly timeoutMs?: number | undefined;
+  /** At the same time, at most. Default 4. */
+  readonly connections?: number | undefined;
 }
 
 /** `backup imap`. The secret is the password, in a file `<user>.password`. */
 export const imapPlugin = definePlugin<ImapPluginOptions, MailItem>({
   name: "imap",
   summary: "an IMAP account, into a Maildir tree",
-  async create({ user, server: text, tlsCa, filter, timeoutMs }, { onEvent, trace, secret }) {
+  async create({ user, server: text, tlsCa, filter, timeoutMs, connections }, { onEvent, trace, secret }) {
     const server = parseServer(text);
     const ca = tlsCa === undefined ? undefined : await readCertificates(tlsCa);
     const password = await secret({ partner: user, extensions: [".password"] });
-    return new ImapSource({ server, login: { user, password }, ca, filter, timeoutMs, onEvent, trace });
+    return new ImapSource({ server, login: { user, password }, ca, filter, timeoutMs, connections, onEvent, trace });
   },
 });
 

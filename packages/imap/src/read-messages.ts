@@ -15,15 +15,17 @@ const ATTEMPTS = 3;
 /** Messages refused in a row after which a server is not asked for each of thousands (it has a quota, say). */
 const MOST_REFUSED = 10;
 
-interface Place {
+/** Of one folder, whoever reads it. */
+export interface Refusals {
+  /** Messages in a row that were asked for alone, and refused. */
+  inARow: number;
+}
+
+interface Reading {
   readonly session: ImapSession;
   readonly folder: Folder;
   readonly signal: AbortSignal;
-}
-
-interface Reading extends Place {
-  /** Messages in a row that were asked for alone, and refused. */
-  refused: number;
+  readonly refusals: Refusals;
 }
 
 /**
@@ -32,10 +34,13 @@ interface Reading extends Place {
  * A message that was deleted meanwhile yields nothing. If the folder itself is gone, or the server refuses one message
  * after the other, each message left yields its error.
  */
-export async function* readMessages(place: Place, items: readonly MessageItem[]): AsyncGenerator<Body<MessageItem>> {
+export async function* readMessages(
+  reading: Reading,
+  items: readonly MessageItem[],
+): AsyncGenerator<Body<MessageItem>> {
   const waiting = new Set(items);
   try {
-    for await (const body of readAll({ ...place, refused: 0 }, items)) {
+    for await (const body of readAll(reading, items)) {
       waiting.delete(body.item);
       yield body;
     }
@@ -48,8 +53,12 @@ export async function* readMessages(place: Place, items: readonly MessageItem[])
 async function* readAll(reading: Reading, items: readonly MessageItem[]): AsyncGenerator<Body<MessageItem>> {
   const queue: (readonly MessageItem[])[] = cutBatches(items.filter(({ size }) => size <= LARGE));
   for (const item of items) if (item.size > LARGE) queue.push([item]);
-  for (let batch = queue.shift(); batch; batch = reading.refused < MOST_REFUSED ? queue.shift() : takeLast(queue)) {
-    if (reading.refused > MOST_REFUSED) throw refusesAll(reading);
+  for (
+    let batch = queue.shift();
+    batch;
+    batch = reading.refusals.inARow < MOST_REFUSED ? queue.shift() : takeLast(queue)
+  ) {
+    if (reading.refusals.inARow > MOST_REFUSED) throw refusesAll(reading);
     const [single] = batch;
     if (single && single.size > LARGE) {
       yield* alone(reading, single);
@@ -67,7 +76,7 @@ async function* readAll(reading: Reading, items: readonly MessageItem[]): AsyncG
         const item = left.get(uid);
         if (!item || !Buffer.isBuffer(source)) continue;
         left.delete(uid);
-        reading.refused = 0;
+        reading.refusals.inARow = 0;
         yield { item, bytes: source };
       }
     } catch (error) {
@@ -131,7 +140,7 @@ async function part(reading: Reading, item: MessageItem, start: number, length: 
         origin = originOf(row);
       }
       if (found) {
-        reading.refused = 0;
+        reading.refusals.inARow = 0;
         const whole = start === 0 && origin === undefined;
         if (!whole && found.byteLength > 0 && origin !== start) {
           // Its beginning again, perhaps for ever.
@@ -149,7 +158,7 @@ async function part(reading: Reading, item: MessageItem, start: number, length: 
       if (isRefusal(error, client)) refusals++;
     }
   }
-  reading.refused = refusals === ATTEMPTS ? reading.refused + 1 : 0;
+  reading.refusals.inARow = refusals === ATTEMPTS ? reading.refusals.inARow + 1 : 0;
   throw new BackupError(
     "ITEM_UNREADABLE",
     `message UID ${item.uid} of folder ${reading.folder.name} cannot be had from the server: ` +

@@ -40,6 +40,11 @@ interface Logger {
   error(entry: unknown): void;
 }
 
+/** What imapflow's types do not have. */
+interface CommandRunner {
+  run(command: "ENABLE", extensions: readonly string[]): Promise<unknown>;
+}
+
 /** Largest answer that is held in memory; what is larger is fetched in parts. */
 const MAX_LITERAL = 32 * 1024 * 1024;
 
@@ -54,6 +59,8 @@ export class ImapSession implements AsyncDisposable {
   #signal: AbortSignal | undefined;
   #connected = false;
   #unreadable = 0;
+  /** Told of each UID that the server says has vanished from the open folder. */
+  onVanished: ((uid: number) => void) | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -99,6 +106,17 @@ export class ImapSession implements AsyncDisposable {
     signal?.addEventListener("abort", this.drop);
   }
 
+  /**
+   * Has the server tell of changes by number (CONDSTORE), and of vanished messages by UID (QRESYNC), where it can:
+   * RFC 7162, section 3.1.8. Valid only while no folder is open (RFC 5161, section 3.1).
+   */
+  async enableChanges(client: ImapFlow): Promise<void> {
+    if (client.enabled.has("CONDSTORE") || !client.capabilities.has("ENABLE")) return;
+    if (client.mailbox) await client.mailboxClose();
+    // Imapflow's own list for after the login has UTF8=ACCEPT too, which changes what a server sends.
+    await (client as unknown as CommandRunner).run("ENABLE", ["CONDSTORE", "QRESYNC"]);
+  }
+
   error(error: unknown): BackupError {
     const { server, login } = this.#options;
     return imapError(error, { server, user: login.user, secret: login.password });
@@ -136,6 +154,7 @@ export class ImapSession implements AsyncDisposable {
         ...(ca === undefined ? {} : { ca: [...defaultCertificates(), ca] }),
       },
       logger: this.#logger(),
+      expungeHandler: ({ uid }) => void (uid !== undefined && this.onVanished?.(uid)),
       disableAutoIdle: true,
       disableAutoEnable: true,
       disableIMAP4rev2: true,

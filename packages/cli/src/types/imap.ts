@@ -13,10 +13,13 @@ export interface ImapArguments extends CommonArguments {
   readonly excludeFolder: readonly string[];
   /** Seconds. */
   readonly timeout: number;
+  readonly connections: number;
+  readonly full: boolean;
 }
 
 const NONE: string[] = [];
 const LONGEST_TIMEOUT_S = 24 * 60 * 60;
+const MOST_CONNECTIONS = 16;
 
 /** `backup imap USER DEST SERVER` */
 export const imapType: ActionType<ImapArguments> = {
@@ -58,17 +61,30 @@ export const imapType: ActionType<ImapArguments> = {
       default: 60,
       describe: "Seconds of silence until the server counts as lost",
     },
+    connections: {
+      type: "number",
+      requiresArg: true,
+      default: 4,
+      describe: "Connections to the server at most; one that allows fewer is obeyed",
+    },
+    full: {
+      type: "boolean",
+      default: false,
+      describe: "Compare every message, not only what the server says has changed",
+    },
   },
   examples: [
     ["backup imap alice@example.org /backup/alice mail.example.org", "the whole account, by TLS"],
     ["backup imap alice@example.org ./alice mail.example.org:143 --folder 'Archive/**'", "some folders, by STARTTLS"],
     ["backup imap alice@example.org nas:mail/alice mail.example.org", "to another host, by ssh"],
   ],
-  check({ user, server, timeout }) {
+  check({ user, server, timeout, connections }) {
     if (user === "") throw new BackupError("USAGE", "USER is empty; give the logon name");
     parseServer(server);
     if (!(timeout > 0 && timeout <= LONGEST_TIMEOUT_S))
       throw new BackupError("USAGE", "--timeout takes a number of seconds above 0, up to 86400 (a day)");
+    if (!(Number.isInteger(connections) && connections >= 1 && connections <= MOST_CONNECTIONS))
+      throw new BackupError("USAGE", `--connections takes a whole number from 1 to ${MOST_CONNECTIONS}`);
   },
   create: (args) => ({
     name: args.name ?? `${args.user} → ${args.dest}`,
@@ -80,10 +96,10 @@ export const imapType: ActionType<ImapArguments> = {
       // Opened first: another host is connected to from here on, side by side with the source.
       await using store = await openDestination(args, context);
       const plugin = await plugins.load("imap");
-      const { user, server, tlsCa, srcsecret, timeout, keepDeleted, allowDeletes, dryRun } = args;
+      const { user, server, tlsCa, srcsecret, timeout, connections, full, keepDeleted, allowDeletes, dryRun } = args;
       const filter = { include: args.folder, exclude: args.excludeFolder };
       await using source = await plugin.create(
-        { user, server, tlsCa, filter, timeoutMs: timeout * 1000 },
+        { user, server, tlsCa, filter, timeoutMs: timeout * 1000, connections },
         {
           onEvent,
           trace: debug,
@@ -91,7 +107,7 @@ export const imapType: ActionType<ImapArguments> = {
             findSecret({ ...query, parameter: srcsecret, option: "--srcsecret", directory: secrets, onEvent }),
         },
       );
-      return await backup({ source, store, signal, onEvent, keepDeleted, allowDeletes, dryRun });
+      return await backup({ source, store, signal, onEvent, keepDeleted, allowDeletes, dryRun, full });
     },
   }),
 };

@@ -1,0 +1,122 @@
+import { type EventSink, isBackupError, throwIfAborted } from "@backup/core";
+import { ImapSession, type SessionOptions } from "./session.js";
+
+/** A connection for one task at a time. */
+export interface Lane {
+  readonly session: ImapSession;
+  /** The run goes on without it when it is lost. */
+  readonly isSpare: boolean;
+}
+
+/** Tasks on one connection before another one is worth its login. */
+const ALONE = 6;
+
+/**
+ * Up to so many connections to one server, made when there is work for them. The first one is made again when it is lost.
+ * The others are spare: a server that refuses one has said how many it allows, and the run goes on with those.
+ */
+export class Connections implements AsyncDisposable {
+  readonly #options: SessionOptions;
+  readonly #lanes = new Set<Lane>();
+  readonly #idle: Lane[] = [];
+  readonly #waiting: ((lane: Lane) => void)[] = [];
+  #most: number;
+  #opening = 0;
+  #tasks = 0;
+
+  /** @param most connections at the same time */
+  constructor(options: SessionOptions, most: number) {
+    this.#options = options;
+    this.#most = Math.max(1, most);
+    this.#add({ session: new ImapSession(options), isSpare: false });
+  }
+
+  /** How many there may be, as far as is known. */
+  get most(): number {
+    return this.#most;
+  }
+
+  /** Does a task on whichever connection is free, and again on another one if a spare one is lost by it. */
+  async use<T>(signal: AbortSignal, task: (session: ImapSession) => Promise<T>): Promise<T> {
+    this.#tasks++;
+    for (;;) {
+      const lane = await this.acquire(signal);
+      try {
+        return await task(lane.session);
+      } catch (error) {
+        throwIfAborted(signal);
+        if (!isLost(lane, error)) throw error;
+        this.retire(lane);
+      } finally {
+        this.release(lane);
+      }
+    }
+  }
+
+  /** A connection that is free, or a new one, or the next that becomes free; to be given back by `release`. */
+  async acquire(signal: AbortSignal): Promise<Lane> {
+    const free = this.#idle.pop() ?? (this.#tasks > ALONE ? await this.#open(signal) : undefined);
+    if (free) return free;
+    throwIfAborted(signal);
+    return this.#idle.pop() ?? (await new Promise((resolve) => this.#waiting.push(resolve)));
+  }
+
+  /** A spare connection, to be given back by `release`; undefined: the server, or the limit, allows no further one. */
+  async spare(signal: AbortSignal): Promise<Lane | undefined> {
+    const at = this.#idle.findIndex(({ isSpare }) => isSpare);
+    const [idle] = at < 0 ? [] : this.#idle.splice(at, 1);
+    return idle ?? (await this.#open(signal));
+  }
+
+  release(lane: Lane): void {
+    if (!this.#lanes.has(lane)) return;
+    const next = this.#waiting.shift();
+    if (next) next(lane);
+    else this.#idle.push(lane);
+  }
+
+  /** Gives a spare connection up. */
+  retire(lane: Lane): void {
+    this.#lanes.delete(lane);
+    lane.session.drop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(Array.from(this.#lanes, ({ session }) => session[Symbol.asyncDispose]()));
+  }
+
+  #add(lane: Lane): void {
+    this.#lanes.add(lane);
+    this.#idle.push(lane);
+  }
+
+  /** A new connection; undefined where there may be none, or the server refuses it, which is what it allows then. */
+  async #open(signal: AbortSignal): Promise<Lane | undefined> {
+    if (this.#lanes.size + this.#opening >= this.#most) return undefined;
+    const session = new ImapSession({ ...this.#options, reconnects: 0 });
+    this.#opening++;
+    try {
+      await session.client(signal);
+      const lane = { session, isSpare: true };
+      this.#lanes.add(lane);
+      return lane;
+    } catch (error) {
+      throwIfAborted(signal);
+      if (!isBackupError(error)) throw error;
+      this.#most = Math.max(1, this.#lanes.size);
+      tell(this.#options.onEvent, `the server allows ${this.#most} connections at a time: ${error.message}`);
+      return undefined;
+    } finally {
+      this.#opening--;
+    }
+  }
+}
+
+/** Whether an error means that a spare connection is lost, and nothing else. */
+export function isLost({ isSpare }: Lane, error: unknown): boolean {
+  return isSpare && isBackupError(error) && error.code !== "COLLECTION_UNAVAILABLE";
+}
+
+function tell(onEvent: EventSink | undefined, message: string): void {
+  onEvent?.({ type: "debug", message });
+}

@@ -1,0 +1,105 @@
+import type { Path } from "@backup/core";
+import type { MessageItem } from "./mail-item.js";
+
+/** Messages of one folder, for one reader; in no order. */
+export interface Portion {
+  readonly path: Path;
+  readonly items: readonly MessageItem[];
+}
+
+/** A portion is at most this large, and at least that, bytes. */
+const MOST = 32 * 1024 * 1024;
+const LEAST = 1024 * 1024;
+/** What opening a folder costs, as bytes that come in the same time. */
+const FOLDER = 512 * 1024;
+/** What a message costs beside its bytes. */
+const MESSAGE = 1024;
+
+interface Shelf {
+  readonly path: Path;
+  readonly items: MessageItem[];
+  next: number;
+  /** Of those that are left. */
+  weight: number;
+  readers: number;
+}
+
+/**
+ * Splits what is to be read among readers, by bytes: each takes a portion when it is done with the one before, of the
+ * same folder while that has some, else of the one with the most left that has the fewest readers. Portions become smaller
+ * towards the end, so that all readers end at about the same time.
+ */
+export class ReadQueue {
+  readonly #shelves: Shelf[];
+  readonly #lanes: number;
+  #weight = 0;
+
+  /** @param lanes readers at most */
+  constructor(items: readonly MessageItem[], lanes: number) {
+    const byFolder = new Map<Path, MessageItem[]>();
+    for (const item of items) {
+      const group = byFolder.get(item.collection);
+      if (group) group.push(item);
+      else byFolder.set(item.collection, [item]);
+    }
+    this.#shelves = Array.from(byFolder, ([path, group]) => {
+      const sorted = group.toSorted((a, b) => a.uid - b.uid);
+      const weight = sorted.reduce((sum, item) => sum + weightOf(item), 0);
+      this.#weight += weight;
+      return { path, items: sorted, next: 0, weight, readers: 0 };
+    });
+    this.#lanes = lanes;
+  }
+
+  /** Whether something is left to take. */
+  get isEmpty(): boolean {
+    return this.#shelves.every(({ next, items }) => next >= items.length);
+  }
+
+  /** How many readers are worth their connections. */
+  get readers(): number {
+    const work = this.#weight + this.#shelves.length * FOLDER;
+    return Math.max(1, Math.min(this.#lanes, Math.ceil(work / (4 * FOLDER))));
+  }
+
+  /** The next portion for a reader; `done` is what it had before. Undefined: nothing is left. */
+  take(done?: Path): Portion | undefined {
+    const last = this.#shelves.find(({ path }) => path === done);
+    if (last) last.readers--;
+    const left = this.#shelves.filter((shelf) => shelf.next < shelf.items.length);
+    const shelf = last && left.includes(last) ? last : left.toSorted(byNeed)[0];
+    if (!shelf) return undefined;
+    shelf.readers++;
+    const limit = Math.min(MOST, Math.max(LEAST, this.#weight / (2 * this.#lanes)));
+    const items: MessageItem[] = [];
+    let weight = 0;
+    for (let item = shelf.items[shelf.next]; item; item = shelf.items[shelf.next]) {
+      if (items.length > 0 && weight + weightOf(item) > limit) break;
+      items.push(item);
+      weight += weightOf(item);
+      shelf.next++;
+    }
+    shelf.weight -= weight;
+    this.#weight -= weight;
+    return { path: shelf.path, items };
+  }
+
+  /** Takes back what a reader could not read. */
+  putBack({ path, items }: Portion): void {
+    const shelf = this.#shelves.find((one) => one.path === path);
+    if (!shelf) throw new Error(`nothing was taken of ${path}`);
+    const weight = items.reduce((sum, item) => sum + weightOf(item), 0);
+    shelf.readers--;
+    shelf.items.push(...items);
+    shelf.weight += weight;
+    this.#weight += weight;
+  }
+}
+
+function byNeed(a: Shelf, b: Shelf): number {
+  return a.readers - b.readers || b.weight - a.weight;
+}
+
+function weightOf({ size }: MessageItem): number {
+  return size + MESSAGE;
+}
