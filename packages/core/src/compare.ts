@@ -1,5 +1,4 @@
-import type { Copy } from "./copies.js";
-import type { Item, Known, Naming, Path } from "./model.js";
+import type { Copy, Item, Known, Naming, Path } from "./model.js";
 import type { Move } from "./store.js";
 
 /** How one collection at the source differs from its files at the destination. */

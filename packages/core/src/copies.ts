@@ -1,15 +1,5 @@
 import { likeness } from "./likeness.js";
-import type { Content, Item, Path } from "./model.js";
-
-/** A file at the destination, with the digest that its name says. */
-export interface Copy {
-  readonly path: Path;
-  readonly digest: string;
-  /** Bytes. */
-  readonly size: number;
-  /** Milliseconds since 1970. */
-  readonly mtime: number;
-}
+import type { Content, Copy, Item, Path } from "./model.js";
 
 /**
  * Finds a file that holds the bytes of an item which has just been read: a message that was moved or copied between

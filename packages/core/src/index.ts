@@ -11,8 +11,10 @@ export type { BackupEvent, EventSink } from "./events.js";
 export type { Report } from "./report.js";
 export type {
   Body,
+  Candidate,
   Collection,
   Content,
+  Copy,
   Directory,
   Identity,
   Item,
@@ -20,6 +22,7 @@ export type {
   Naming,
   Outcome,
   Path,
+  Proof,
   Stored,
   Unavailable,
 } from "./model.js";

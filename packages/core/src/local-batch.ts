@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { ContentHash, contentOf } from "./digest.js";
 import { ignoring } from "./disk-error.js";
 import { throwIfAborted } from "./errors.js";
+import { NO_LINK } from "./local-link.js";
 import type { PutOptions } from "./local-put.js";
 import type { Body, Content, Item, Outcome, Path } from "./model.js";
 import { syncDirectory } from "./sync-directory.js";
@@ -89,7 +90,7 @@ export class LocalBatch<I extends Item> {
   async #link({ same, target }: { readonly same: Path | undefined; readonly target: string }): Promise<boolean> {
     if (same === undefined) return false;
     const linked = linkFile(this.#options.at(same), target).then(() => true as const);
-    return (await ignoring(["EEXIST", "ENOENT", "EMLINK", "EPERM", "EXDEV", "ENOTSUP", "ENOSYS"], linked)) ?? false;
+    return (await ignoring(NO_LINK, linked)) ?? false;
   }
 
   /** Removes what was not published. What it cannot remove, the next lease clears. */

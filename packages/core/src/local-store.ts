@@ -18,6 +18,8 @@ import { BackupError, isBackupError, systemCode, throwIfAborted } from "./errors
 import { diskError, ignoring } from "./disk-error.js";
 import { type Lease, type LeaseTiming, LEASE_TIMING, takeLease } from "./lease.js";
 import { clearLeaseLeftovers, localLeaseFile } from "./local-lease-file.js";
+import { readHeads } from "./local-heads.js";
+import { linkFiles } from "./local-link.js";
 import { putBatches } from "./local-put.js";
 import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "./model.js";
 import { PRIVATE, checkPath, parentOf } from "./paths.js";
@@ -128,6 +130,11 @@ export class LocalStore implements Store {
     return bytes;
   }
 
+  async heads(paths: readonly Path[], bytes: number, signal: AbortSignal): Promise<ReadonlyMap<Path, Uint8Array>> {
+    const places = paths.map((path) => [path, this.#at(path)] as const);
+    return this.#guard(readHeads(places, bytes, signal));
+  }
+
   async makeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void> {
     const checked = new Set<Path>();
     for (const path of paths)
@@ -165,6 +172,15 @@ export class LocalStore implements Store {
     }
     // Where all was moved before, the directory that it left may be gone too.
     for (const directory of changed) await this.#guard(ignoring(["ENOENT"], syncDirectory(directory)));
+  }
+
+  async link(links: readonly Move[], signal: AbortSignal): Promise<readonly boolean[]> {
+    return this.#guard(
+      linkFiles(
+        links.map(({ from, to }) => ({ from: this.#at(from), to: this.#at(to) })),
+        signal,
+      ),
+    );
   }
 
   async *put<I extends Item>(

@@ -101,3 +101,25 @@ export interface Naming<I extends Item = Item> {
   identify(file: Stored): Omit<Known, "file"> | undefined;
   path(item: I, content: Content): Path;
 }
+
+/** A file at the destination, with the digest that its name says. */
+export interface Copy {
+  readonly path: Path;
+  readonly digest: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Milliseconds since 1970. */
+  readonly mtime: number;
+}
+
+/** An item that is to come, and files that may hold its bytes: all of its size and time, each with other bytes. */
+export interface Candidate<I extends Item = Item> {
+  readonly item: I;
+  readonly files: readonly Copy[];
+}
+
+/** A file that is proven to hold the bytes of an item. */
+export interface Proof<I extends Item = Item> {
+  readonly item: I;
+  readonly file: Copy;
+}

@@ -1,19 +1,21 @@
 import type { Delta } from "./compare.js";
-import type { Item, Known, Naming, Path } from "./model.js";
+import type { Item, Known, Naming, Path, Proof } from "./model.js";
 import type { Move } from "./store.js";
 
-/** A vanished file that is proven to hold the bytes of an added item. */
-export interface Pair<I extends Item = Item> {
-  readonly from: Known;
-  readonly to: I;
+/** Another name of a file, for an item with the same bytes. */
+export interface Link<I extends Item = Item> extends Move {
+  readonly item: I;
+  readonly digest: string;
 }
 
-/** What a run does, in this order: renames and moves, transfers, removals. */
+/** What a run does, in this order: renames and moves, links, transfers, removals. */
 export interface Plan<I extends Item = Item> {
   /** In their collection: changed flags. */
   readonly renames: readonly Move[];
   /** Between collections. */
   readonly moves: readonly Move[];
+  /** Copies: made when all moves are. */
+  readonly links: readonly Link<I>[];
   readonly puts: readonly I[];
   /** Items that are gone at the source. */
   readonly vanished: readonly Known[];
@@ -21,40 +23,45 @@ export interface Plan<I extends Item = Item> {
   readonly spare: readonly Path[];
 }
 
-/**
- * One plan of all collections' differences. Pure.
- *
- * @param proven pairs of a vanished file and an added item with equal bytes: they become moves.
- * A pair whose target is taken, or whose file says nothing of its content, stays a transfer and a removal.
- */
+export interface PlanOptions<I extends Item = Item> {
+  /** A file that has vanished becomes the item, the first one; after that, and any other file, is linked. */
+  readonly proven?: readonly Proof<I>[];
+  /** Vanished files stay: they are linked too. */
+  readonly keepDeleted?: boolean;
+}
+
+/** One plan of all collections' differences. Pure. An item whose path is taken stays a transfer, whatever is proven. */
 export function plan<I extends Item>(
   deltas: readonly Delta<I>[],
   naming: Pick<Naming<I>, "path">,
-  proven: readonly Pair<I>[] = [],
+  { proven = [], keepDeleted = false }: PlanOptions<I> = {},
 ): Plan<I> {
+  const vanished = deltas.flatMap((delta) => delta.vanished);
   const taken = new Set<Path>();
   for (const delta of deltas) {
     for (const { to } of delta.renames) taken.add(to);
-    for (const { file } of delta.vanished) taken.add(file.path);
+    for (const { path } of delta.stays) taken.add(path);
     for (const path of delta.spare) taken.add(path);
   }
-  const moves: Move[] = [];
-  const movedFiles = new Set<Known>();
-  const movedItems = new Set<I>();
-  for (const { from, to } of proven) {
-    if (movedFiles.has(from) || movedItems.has(to) || !from.content) continue;
-    const target = naming.path(to, from.content);
-    if (taken.has(target)) continue;
-    taken.add(target);
-    moves.push({ from: from.file.path, to: target });
-    movedFiles.add(from);
-    movedItems.add(to);
+  for (const { file } of vanished) taken.add(file.path);
+  const movable = new Set(keepDeleted ? [] : vanished.map(({ file }) => file.path));
+  const moved = new Map<Path, Path>();
+  const links: Link<I>[] = [];
+  const done = new Set<I>();
+  for (const { item, file } of proven) {
+    const to = naming.path(item, file);
+    if (done.has(item) || taken.has(to)) continue;
+    taken.add(to);
+    done.add(item);
+    if (movable.delete(file.path)) moved.set(file.path, to);
+    else links.push({ from: moved.get(file.path) ?? file.path, to, item, digest: file.digest });
   }
   return {
     renames: deltas.flatMap((delta) => delta.renames),
-    moves,
-    puts: deltas.flatMap((delta) => delta.added).filter((item) => !movedItems.has(item)),
-    vanished: deltas.flatMap((delta) => delta.vanished).filter((known) => !movedFiles.has(known)),
+    moves: Array.from(moved, ([from, to]) => ({ from, to })),
+    links,
+    puts: deltas.flatMap((delta) => delta.added).filter((item) => !done.has(item)),
+    vanished: vanished.filter(({ file }) => !moved.has(file.path)),
     spare: deltas.flatMap((delta) => delta.spare),
   };
 }

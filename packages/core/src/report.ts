@@ -9,7 +9,7 @@ export interface Report {
   /** Items that the source holds. */
   readonly items: number;
   readonly added: number;
-  /** Files that moved to another collection without a transfer. */
+  /** Items that were moved or copied at the source, and here without a transfer. */
   readonly moved: number;
   /** Files renamed in their collection: changed flags. */
   readonly renamed: number;

@@ -1,10 +1,11 @@
-import { Copies, type Copy } from "./copies.js";
+import { Copies } from "./copies.js";
 import { type Checkpoint, OPEN, type Seen, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import { type Loss, checkDeletionLimit, unlikelyMoved, withoutCopy } from "./deletion-limit.js";
 import { BackupError } from "./errors.js";
 import type { EventSink } from "./events.js";
-import type { Collection, Item, Known, Naming, Path, Unavailable } from "./model.js";
+import type { Collection, Copy, Item, Known, Naming, Path, Unavailable } from "./model.js";
 import { type Plan, plan, removals } from "./plan.js";
+import { recognise } from "./recognise.js";
 import type { Report } from "./report.js";
 import type { Source } from "./source.js";
 import type { Store } from "./store.js";
@@ -29,7 +30,7 @@ export interface BackupOptions<I extends Item = Item> {
 /**
  * Makes the store equal to the source: one run. Neither is disposed of.
  *
- * Order: compare everything, check the deletion limit, rename and move, transfer, remove, write the checkpoint.
+ * Order: compare everything, check the deletion limit, rename and move, link, transfer, remove, write the checkpoint.
  * It removes only when every listing and every transfer succeeded. Interrupted at any point, the next run goes on.
  * @returns `partial` when something is missing from the backup; each was reported as a `failed` event.
  * @throws BackupError whatever ended the run
@@ -60,7 +61,8 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
 
   const survey = await compareAll({ source, offered, store, naming, checkpoint, full, stamps, signal, onEvent });
   const deltas = survey.compared.map(({ delta }) => delta);
-  const work = plan(deltas, naming);
+  const proven = await recognise({ source, store, signal }, survey);
+  const work = plan(deltas, naming, { proven, keepDeleted: options.keepDeleted ?? false });
   const expected = unlikelyMoved(withoutCopy(work.vanished, deltas), work.puts);
   announce(onEvent, survey, work, expected);
   const limit = options.allowDeletes || options.keepDeleted ? () => {} : checkDeletionLimit;
@@ -87,7 +89,10 @@ async function both<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
 
 /** What was done of a plan. */
 interface Applied {
-  readonly transfer: Transfer;
+  readonly transfer: Transfer & {
+    /** Items that became another name of a file. */
+    readonly linked: number;
+  };
   /** Deleted at the source, and removed here. */
   readonly removed: readonly Known[];
   /** Deleted at the source, and kept here. */
@@ -97,7 +102,7 @@ interface Applied {
 }
 
 const DRY: Applied = {
-  transfer: { arrived: [], items: 0, bytes: 0, failedItems: new Set(), unanswered: new Set() },
+  transfer: { linked: 0, arrived: [], items: 0, bytes: 0, failedItems: new Set(), unanswered: new Set() },
   removed: [],
   kept: [],
   postponed: false,
@@ -116,9 +121,14 @@ async function apply<I extends Item>(input: ApplyInput<I>): Promise<Applied> {
   const { source, store, survey, work, signal, keepDeleted } = input;
   await store.makeDirectories(survey.missing, signal);
   await store.move([...work.renames, ...work.moves], signal);
+  const isLinked = await store.link(work.links, signal);
+  const linked = work.links.filter((_link, at) => isLinked[at]);
+  const items = [...work.puts, ...work.links.filter((_link, at) => !isLinked[at]).map(({ item }) => item)];
   const remember = work.vanished.length + work.spare.length > 0;
-  const copies = new Copies(work.puts, filesThere(input));
-  const done = await transfer({ ...input, items: work.puts, copies, remember });
+  const copies = new Copies(items, filesThere(input));
+  const sent = await transfer({ ...input, items, copies, remember });
+  const arrived = remember ? [...linked.map(({ to, digest }) => ({ path: to, digest })), ...sent.arrived] : [];
+  const done = { ...sent, arrived, linked: linked.length };
   if (survey.failed > 0 || done.failedItems.size > 0) return { transfer: done, removed: [], kept: [], postponed: true };
 
   const go = removals(work, done.arrived);
@@ -210,7 +220,7 @@ function announce<I extends Item>(
     collections: survey.compared.length + survey.unchanged.size,
     add: countItems(work.puts),
     bytes: work.puts.reduce((sum, { size }) => sum + size, 0),
-    move: work.moves.length,
+    move: work.moves.length + work.links.length,
     rename: work.renames.length,
     remove: countFiles(expected),
   });
@@ -260,7 +270,7 @@ function summarize<I extends Item>(input: {
     unchanged: survey.unchanged.size,
     items: listed.reduce((sum, { items }) => sum + items, 0),
     added: dryRun ? countItems(work.puts) : applied.transfer.items,
-    moved: work.moves.length,
+    moved: work.moves.length + (dryRun ? work.links.length : applied.transfer.linked),
     renamed: work.renames.length,
     removed: dryRun && !keepDeleted && !postponed ? gone : countFiles(applied.removed),
     kept: dryRun && keepDeleted && !postponed ? gone : countFiles(applied.kept),

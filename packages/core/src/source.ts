@@ -1,4 +1,4 @@
-import type { Body, Collection, Item, Known, Naming, Path, Unavailable } from "./model.js";
+import type { Body, Candidate, Collection, Item, Known, Naming, Path, Proof, Unavailable } from "./model.js";
 
 /** What a source may ask of the destination while it lists a collection. */
 export interface View {
@@ -37,6 +37,16 @@ export interface Source<I extends Item = Item> extends AsyncDisposable {
    * that it lists is an Unavailable beside it: the run is partial, and the next one asks again.
    */
   list(collection: Collection, view: View, signal: AbortSignal): AsyncIterable<readonly (I | Unavailable)[]>;
+  /**
+   * Says, in batches, which files hold the bytes of their items: what was moved or copied at the source. What is not
+   * proven, and whatever is in doubt, is left out and will be read. Without it everything is.
+   * @param heads first bytes of files of the destination, so many at most; of those that it cannot read, none
+   */
+  prove?(
+    candidates: readonly Candidate<I>[],
+    heads: (paths: readonly Path[], bytes: number) => Promise<ReadonlyMap<Path, Uint8Array>>,
+    signal: AbortSignal,
+  ): AsyncIterable<readonly Proof<I>[]>;
   /**
    * Bodies of the items, in any order. An item that vanished meanwhile yields nothing; one that cannot be had
    * yields its error and costs no other.

@@ -66,11 +66,20 @@ export interface Store extends AsyncDisposable {
   /** @throws BackupError NOT_FOUND */
   read(path: Path, signal: AbortSignal): Promise<Uint8Array>;
 
+  /** The first bytes of files, so many at most. A file that is missing, or cannot be read in part, is left out. */
+  heads(paths: readonly Path[], bytes: number, signal: AbortSignal): Promise<ReadonlyMap<Path, Uint8Array>>;
+
   /** Makes directories, 0700, with their parents. A symbolic link in the place of one is DESTINATION_UNWRITABLE. */
   makeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void>;
 
   /** Renames, in this order. What is already moved is left; a missing `from` without a `to` is NOT_FOUND. */
   move(moves: readonly Move[], signal: AbortSignal): Promise<void>;
+
+  /**
+   * Makes each `to` another name of the file `from`, a hard link. Says of each whether it is: not where `from` is gone or
+   * has too many names, nor where there are no hard links.
+   */
+  link(links: readonly Move[], signal: AbortSignal): Promise<readonly boolean[]>;
 
   /**
    * Writes files, 0600: each to a temporary name, synced, then renamed to where `place` says, replacing what is there.

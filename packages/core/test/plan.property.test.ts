@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compare } from "../src/compare.js";
 import { unlikelyMoved } from "../src/deletion-limit.js";
-import { BackupError, type Known, type Path, backup, contentOf } from "../src/index.js";
+import { BackupError, type Copy, type Known, type Path, backup, contentOf } from "../src/index.js";
 import { plan, removals } from "../src/plan.js";
 import {
   type MemoryCollection,
@@ -72,11 +72,12 @@ describe("runs that are killed, fail and meet a changed destination", () => {
       last: fc.option(listing, { nil: undefined }),
       colon: fc.boolean(),
       fingerprints: fc.boolean(),
+      proves: fc.boolean(),
       batchFiles: fc.constantFrom(1, 3, 100),
     });
     await fc.assert(
-      fc.asyncProperty(world, async ({ steps, last, colon, fingerprints, batchFiles }) => {
-        const source = new MemorySource([], { fingerprints });
+      fc.asyncProperty(world, async ({ steps, last, colon, fingerprints, proves, batchFiles }) => {
+        const source = new MemorySource([], { fingerprints, proves });
         let store = new MemoryStore({ colon, batchFiles });
         const foreign = new Map<Path, string>();
         for (const one of steps) {
@@ -92,11 +93,16 @@ describe("runs that are killed, fail and meet a changed destination", () => {
   });
 
   it("converge from every single step at which they can be killed", { timeout: 60_000 }, async () => {
-    const world = fc.record({ before: listing, after: listing, tampering: fc.array(tampering, { maxLength: 3 }) });
+    const world = fc.record({
+      before: listing,
+      after: listing,
+      tampering: fc.array(tampering, { maxLength: 3 }),
+      proves: fc.boolean(),
+    });
     await fc.assert(
-      fc.asyncProperty(world, async ({ before, after, tampering: done }) => {
+      fc.asyncProperty(world, async ({ before, after, tampering: done, proves }) => {
         for (let kill = 1; ; kill++) {
-          const source = new MemorySource(before);
+          const source = new MemorySource(before, { proves });
           let store = new MemoryStore();
           const foreign = new Map<Path, string>();
           await backup({ source, store });
@@ -311,52 +317,59 @@ describe("compare, plan and removals", () => {
     );
   });
 
-  it("turn proven pairs into moves, and leave those whose target is taken", () => {
+  it("turn what is proven into moves and links, and leave what has its target taken", () => {
     fc.assert(
-      fc.property(entries, entries, entries, fc.nat(), (from, to, held, seed) => {
+      fc.property(entries, entries, entries, fc.nat(), fc.boolean(), (from, to, held, seed, keepDeleted) => {
         // Half of what is in B is damaged: then it is spare, under the name of the item that is to come.
         const there = held.map((entry, index) => knownOf("B", entry, ((seed >> index) & 1) === 1));
-        // All of B is new but what is there already; everything in A has gone.
+        // All of B is new but what is there already; everything in A has gone, but what is there stays in C.
+        const gone = from.map((entry) => knownOf("A", entry));
+        const stay = held.map((entry) => knownOf("C", entry));
         const deltas = [
-          compare(
-            [],
-            from.map((entry) => knownOf("A", entry)),
-            naming,
-            { disturbed: false },
-          ),
+          compare([], gone, naming, { disturbed: false }),
           compare(
             to.map((entry) => itemOf("B", entry)),
             there,
             naming,
             { disturbed: false },
           ),
+          compare(
+            held.map((entry) => itemOf("C", entry)),
+            stay,
+            naming,
+            { disturbed: false },
+          ),
         ];
         const vanished = deltas.flatMap((delta) => delta.vanished);
         const added = deltas.flatMap((delta) => delta.added);
+        const files = [...gone, ...stay].map(copyOf);
         const pairs = added.flatMap((item) =>
-          vanished
-            .filter(({ content }) => content?.digest === digestOf(item))
-            .map((file) => ({ from: file, to: item })),
+          files.filter(({ digest }) => digest === digestOf(item)).map((file) => ({ item, file })),
         );
         const proven = pairs.filter((_pair, index) => ((seed >> (index % 16)) & 1) === 0);
-        const work = plan(deltas, naming, proven);
-        const occupied = new Set(there.map(({ file }) => file.path));
+        const work = plan(deltas, naming, { proven, keepDeleted });
+        const occupied = new Set([...there, ...stay].map(({ file }) => file.path));
+        const state = new Map([...gone, ...there, ...stay].map(({ file, content }) => [file.path, content?.digest]));
         const targets = new Set<Path>();
-        for (const move of work.moves) {
+        const made = (move: { from: Path; to: Path }): void => {
           expect(occupied.has(move.to) || targets.has(move.to)).toBe(false);
           targets.add(move.to);
-          const pair = proven.find((one) => one.from.file.path === move.from && targetOf(one.to) === move.to);
-          expect(pair).toBeDefined();
-          expect(work.puts).not.toContain(pair?.to);
-          expect(work.vanished).not.toContain(pair?.from);
+          const item = added.find((one) => targetOf(one) === move.to);
+          expect(state.get(move.from)).toBe(item && digestOf(item));
+          expect(work.puts).not.toContain(item);
+          state.set(move.to, state.get(move.from));
+        };
+        for (const move of work.moves) {
+          expect(work.vanished.some(({ file }) => file.path === move.from)).toBe(false);
+          made(move);
+          state.delete(move.from);
         }
-        expect(work.moves.length + work.puts.length).toBe(added.length);
+        for (const link of work.links) made(link);
+        expect(work.moves.length + work.links.length + work.puts.length).toBe(added.length);
         expect(work.moves.length + work.vanished.length).toBe(vanished.length);
-        // A pair that is left over has a side that is used, or a target that is taken.
-        for (const { from: file, to: item } of proven) {
-          const isLeft = work.vanished.includes(file) && work.puts.includes(item);
-          if (isLeft) expect(occupied.has(targetOf(item))).toBe(true);
-        }
+        if (keepDeleted) expect(work.moves).toEqual([]);
+        // What is proven and transferred all the same has its target taken.
+        for (const { item } of proven) if (work.puts.includes(item)) expect(occupied.has(targetOf(item))).toBe(true);
       }),
       { numRuns: 3000 },
     );
@@ -425,6 +438,10 @@ function knownOf(collectionPath: Path, entry: MemoryEntry, whole = true): Known 
   const identified = naming.identify(file);
   if (!identified) throw new Error(`${path} is not recognised`);
   return { file, ...identified };
+}
+
+function copyOf({ file, content }: Known): Copy {
+  return { ...file, digest: content?.digest ?? "" };
 }
 
 function targetOf(item: MemoryItem): Path {

@@ -40,7 +40,7 @@ export class Connections implements AsyncDisposable {
   async use<T>(signal: AbortSignal, task: (session: ImapSession) => Promise<T>): Promise<T> {
     this.#tasks++;
     for (;;) {
-      const lane = await this.acquire(signal);
+      const lane = await this.#acquire(signal);
       try {
         return await task(lane.session);
       } catch (error) {
@@ -53,8 +53,15 @@ export class Connections implements AsyncDisposable {
     }
   }
 
-  /** A connection that is free, or a new one, or the next that becomes free; to be given back by `release`. */
-  async acquire(signal: AbortSignal): Promise<Lane> {
+  /** The first connection, to be given back by `release`. Nothing else may use it at the time. */
+  async first(signal: AbortSignal): Promise<Lane> {
+    const at = this.#idle.findIndex(({ isSpare }) => !isSpare);
+    const [first] = at < 0 ? [] : this.#idle.splice(at, 1);
+    return first ?? (await this.#acquire(signal));
+  }
+
+  /** A connection that is free, or a new one, or the next that becomes free. */
+  async #acquire(signal: AbortSignal): Promise<Lane> {
     const free = this.#idle.pop() ?? (this.#tasks > ALONE ? await this.#open(signal) : undefined);
     if (free) return free;
     throwIfAborted(signal);

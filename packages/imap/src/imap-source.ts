@@ -1,11 +1,13 @@
 import {
   BackupError,
   type Body,
+  type Candidate,
   type Collection,
   type Content,
   type Known,
   type Naming,
   type Path,
+  type Proof,
   type Source,
   type Stored,
   type Unavailable,
@@ -19,6 +21,7 @@ import { type Folder, type FolderFilter, collectionPathOf, folderMatcher, listFo
 import { listMessages } from "./list-messages.js";
 import type { MailItem, MessageItem } from "./mail-item.js";
 import { identifyMessage, messageFileName, messagePath } from "./message-names.js";
+import { type Heads, proveMessages } from "./prove-messages.js";
 import { readSideBySide } from "./read-side-by-side.js";
 import type { SessionOptions } from "./session.js";
 
@@ -101,6 +104,15 @@ export class ImapSource implements Source<MailItem> {
   ): AsyncGenerator<readonly (MailItem | Unavailable)[]> {
     const folder = this.#folderOf(collection.path);
     yield await this.#connections.use(signal, (session) => listMessages(session, folder, view, signal));
+  }
+
+  async *prove(
+    candidates: readonly Candidate<MailItem>[],
+    heads: Heads,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly Proof<MailItem>[]> {
+    const messages = candidates.flatMap(({ item, files }) => (item.sidecar ? [] : [{ item, files }]));
+    yield await proveMessages(messages, { connections: this.#connections, folderAt: this.#folderOf, heads, signal });
   }
 
   async *read(items: readonly MailItem[], signal: AbortSignal): AsyncGenerator<Body<MailItem>> {

@@ -84,15 +84,13 @@ export class ReadQueue {
     return { path: shelf.path, items };
   }
 
-  /** Takes back what a reader could not read. */
-  putBack({ path, items }: Portion): void {
-    const shelf = this.#shelves.find((one) => one.path === path);
-    if (!shelf) throw new Error(`nothing was taken of ${path}`);
-    const weight = items.reduce((sum, item) => sum + weightOf(item), 0);
-    shelf.readers--;
-    shelf.items.push(...items);
-    shelf.weight += weight;
-    this.#weight += weight;
+  /** Takes back a message that was taken and not read. */
+  add(item: MessageItem): void {
+    const shelf = this.#shelves.find(({ path }) => path === item.collection);
+    if (!shelf) throw new Error(`nothing was taken of ${item.collection}`);
+    shelf.items.push(item);
+    shelf.weight += weightOf(item);
+    this.#weight += weightOf(item);
   }
 }
 

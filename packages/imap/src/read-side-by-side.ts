@@ -1,9 +1,10 @@
+import { setMaxListeners } from "node:events";
 import { type Body, type Path, throwIfAborted } from "@backup/core";
 import { type Connections, type Lane, isLost } from "./connections.js";
 import { Funnel } from "./funnel.js";
 import type { Folder } from "./list-folders.js";
 import type { MessageItem } from "./mail-item.js";
-import { ReadQueue } from "./read-queue.js";
+import { type Portion, ReadQueue } from "./read-queue.js";
 import { type Refusals, readMessages } from "./read-messages.js";
 
 /** Messages that stand ready for the store, bytes. */
@@ -22,52 +23,13 @@ export async function* readSideBySide(
 ): AsyncGenerator<Body<MessageItem>> {
   const stop = new AbortController();
   const signal = AbortSignal.any([caller, stop.signal]);
-  const queue = new ReadQueue(items, connections.most);
+  // Each connection listens: that is no leak.
+  setMaxListeners(0, signal);
   const funnel = new Funnel<Body<MessageItem>>(READY);
-  const refusals = new Map<Path, Refusals>();
-
-  /** @returns whether the connection is as it was */
-  const readAll = async (lane: Lane): Promise<boolean> => {
-    for (let portion = queue.take(); portion; portion = queue.take(portion.path)) {
-      const { path } = portion;
-      const left = new Set(portion.items);
-      const place = { session: lane.session, folder: folderAt(path), signal, refusals: refusalsAt(refusals, path) };
-      try {
-        for await (const body of readMessages(place, portion.items)) {
-          throwIfAborted(signal);
-          left.delete(body.item);
-          await pass(funnel, body);
-        }
-      } catch (error) {
-        throwIfAborted(signal);
-        if (!isLost(lane, error)) throw error;
-        queue.putBack({ path, items: [...left] });
-        return false;
-      }
-    }
-    return true;
-  };
-  const reader = async (connect: () => Promise<Lane | undefined>): Promise<void> => {
-    for (let lane = await connect(); lane; lane = await connect()) {
-      let isKept = false;
-      try {
-        isKept = await readAll(lane);
-      } finally {
-        if (!isKept && lane.isSpare) connections.retire(lane);
-        connections.release(lane);
-      }
-      if (isKept) return;
-    }
-  };
-  const readers = async (): Promise<void> => {
-    // What a lost connection put back at the end is read by who comes next.
-    while (!queue.isEmpty) {
-      const others = Array.from({ length: queue.readers - 1 }, () => reader(() => connections.spare(signal)));
-      await all([reader(() => connections.acquire(signal)), ...others], (error) => stop.abort(error));
-    }
-  };
+  const readers = new Readers({ connections, folderAt, signal }, new ReadQueue(items, connections.most), funnel);
   let isOver = false;
-  const ended = readers()
+  const ended = readers
+    .run((error) => stop.abort(error))
     .then(
       () => funnel.end(),
       (error: unknown) => funnel.fail(error),
@@ -84,22 +46,100 @@ export async function* readSideBySide(
   }
 }
 
-/** A message in memory waits for room; one that comes in parts has the connection until it is stored. */
-async function pass(funnel: Funnel<Body<MessageItem>>, body: Body<MessageItem>): Promise<void> {
-  if ("error" in body) return await funnel.push(body, 0);
-  const { bytes } = body;
-  return bytes instanceof Uint8Array ? await funnel.push(body, bytes.byteLength) : await funnel.hand(body);
-}
+/** What became of a connection that read until nothing was left, or it was lost; `useless`: lost before anything came. */
+type End = "done" | "lost" | "useless";
 
-function refusalsAt(all: Map<Path, Refusals>, path: Path): Refusals {
-  const found = all.get(path) ?? { inARow: 0 };
-  all.set(path, found);
-  return found;
+/** The first connection, and spare ones beside it, which read from one queue. */
+class Readers {
+  readonly #reading: Reading;
+  readonly #queue: ReadQueue;
+  readonly #funnel: Funnel<Body<MessageItem>>;
+  readonly #refusals = new Map<Path, Refusals>();
+  /** What a spare connection did not bring: the first one says whether it can be had. */
+  #again: MessageItem[] = [];
+
+  constructor(reading: Reading, queue: ReadQueue, funnel: Funnel<Body<MessageItem>>) {
+    this.#reading = reading;
+    this.#queue = queue;
+    this.#funnel = funnel;
+  }
+
+  /** Resolves when all is read, or said to be missing. `onError` is told at once of what ends it. */
+  async run(onError: (error: unknown) => void): Promise<void> {
+    const spare = Array.from({ length: this.#queue.readers - 1 }, () => this.#spare());
+    await all([this.#first(), ...spare], onError);
+    // What spare connections left.
+    for (const item of this.#again.splice(0)) this.#queue.add(item);
+    await this.#first();
+  }
+
+  async #first(): Promise<void> {
+    if (this.#queue.isEmpty) return;
+    const { connections, signal } = this.#reading;
+    const lane = await connections.first(signal);
+    try {
+      await this.#read(lane);
+    } finally {
+      connections.release(lane);
+    }
+  }
+
+  /** On a new connection when one is lost that had been of use. */
+  async #spare(): Promise<void> {
+    const { connections, signal } = this.#reading;
+    for (let end: End = "lost"; end === "lost"; ) {
+      const lane = await connections.spare(signal);
+      if (!lane) return;
+      try {
+        end = await this.#read(lane);
+        if (end !== "done") connections.retire(lane);
+      } finally {
+        connections.release(lane);
+      }
+    }
+  }
+
+  async #read(lane: Lane): Promise<End> {
+    for (let portion = this.#queue.take(); portion; portion = this.#queue.take(portion.path)) {
+      const end = await this.#readPortion(lane, portion);
+      if (end !== "done") return end;
+    }
+    return "done";
+  }
+
+  async #readPortion(lane: Lane, { path, items }: Portion): Promise<End> {
+    const { folderAt, signal } = this.#reading;
+    const left = new Set(items);
+    const refusals = this.#refusals.get(path) ?? { inARow: 0 };
+    this.#refusals.set(path, refusals);
+    try {
+      const bodies = readMessages({ session: lane.session, folder: folderAt(path), signal, refusals }, items);
+      for await (const body of bodies) {
+        throwIfAborted(signal);
+        left.delete(body.item);
+        if (lane.isSpare && "error" in body) this.#again.push(body.item);
+        else await this.#pass(body);
+      }
+      return "done";
+    } catch (error) {
+      throwIfAborted(signal);
+      if (!isLost(lane, error)) throw error;
+      for (const item of left) this.#queue.add(item);
+      return left.size < items.length ? "lost" : "useless";
+    }
+  }
+
+  /** A message in memory waits for room; one that comes in parts has the connection until it is stored. */
+  async #pass(body: Body<MessageItem>): Promise<void> {
+    if ("error" in body) return await this.#funnel.push(body, 0);
+    const { bytes } = body;
+    if (bytes instanceof Uint8Array) await this.#funnel.push(body, bytes.byteLength);
+    else await this.#funnel.hand(body);
+  }
 }
 
 /** Waits for all of them; `onError` is told of the first that fails, and its error is thrown in the end. */
 async function all(tasks: readonly Promise<void>[], onError: (error: unknown) => void): Promise<void> {
   for (const task of tasks) task.catch(onError);
-  const failed = (await Promise.allSettled(tasks)).find(({ status }) => status === "rejected");
-  if (failed) await Promise.reject((failed as PromiseRejectedResult).reason);
+  for (const result of await Promise.allSettled(tasks)) if (result.status === "rejected") throw result.reason;
 }

@@ -68,6 +68,14 @@ export class PendingStore implements Store {
     return (await this.#store(signal)).read(path, signal);
   }
 
+  async heads(paths: readonly Path[], bytes: number, signal: AbortSignal): Promise<ReadonlyMap<Path, Uint8Array>> {
+    return (await this.#store(signal)).heads(paths, bytes, signal);
+  }
+
+  async link(links: readonly Move[], signal: AbortSignal): Promise<readonly boolean[]> {
+    return (await this.#store(signal)).link(links, signal);
+  }
+
   async makeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void> {
     return (await this.#store(signal)).makeDirectories(paths, signal);
   }

@@ -173,6 +173,21 @@ export class RsyncOnlyStore implements Store {
     if (missing.length > 0) await this.#changing(this.#tree.makeDirectories(missing, signal));
   }
 
+  /** None: rsync(1) gives whole files only. */
+  async heads(paths: readonly Path[]): Promise<ReadonlyMap<Path, Uint8Array>> {
+    for (const path of paths) checkPath(path);
+    return new Map();
+  }
+
+  /** None: rsync(1) makes no name of a file that is there already. */
+  async link(links: readonly Move[]): Promise<readonly boolean[]> {
+    return links.map(({ from, to }) => {
+      checkPath(from);
+      checkPath(to);
+      return false;
+    });
+  }
+
   async move(moves: readonly Move[], signal: AbortSignal): Promise<void> {
     throwIfAborted(signal);
     for (const { from, to } of moves) {

@@ -1,5 +1,6 @@
+import type { Path } from "@backup/core";
 import { OPEN, STATUS, type SftpCalls, unless } from "./sftp-calls.js";
-import { PIECE } from "./sftp-files.js";
+import { MANY, PIECE } from "./sftp-files.js";
 import { inFlight } from "./sftp-in-flight.js";
 
 /** Bytes asked for before the size is known, and together later. */
@@ -42,4 +43,28 @@ export async function readWhole(sftp: SftpCalls, path: string): Promise<Buffer |
     // Nothing depends on the answer.
     sftp.close(handle).catch(() => {});
   }
+}
+
+/** The first bytes of many files; what cannot be opened is left out. */
+export async function readHeads(
+  sftp: SftpCalls,
+  files: readonly { readonly path: Path; readonly at: string }[],
+  { bytes, signal }: { readonly bytes: number; readonly signal: AbortSignal },
+): Promise<ReadonlyMap<Path, Uint8Array>> {
+  const heads = new Map<Path, Uint8Array>();
+  await inFlight(files, { limit: MANY, signal }, async ({ path, at }) => {
+    const handle = await unless(
+      [STATUS.NO_SUCH_FILE, STATUS.PERMISSION_DENIED, STATUS.FAILURE],
+      sftp.open(at, OPEN.READ),
+    );
+    if (!handle) return;
+    try {
+      const into = Buffer.alloc(bytes);
+      heads.set(path, into.subarray(0, await sftp.read(handle, into, bytes, 0)));
+    } finally {
+      // Nothing depends on the answer.
+      sftp.close(handle).catch(() => {});
+    }
+  });
+  return heads;
 }

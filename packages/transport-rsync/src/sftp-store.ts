@@ -37,7 +37,7 @@ import { linkFiles } from "./sftp-link.js";
 import { directoriesOf, filesIn } from "./sftp-list.js";
 import { makeDirectories, makeRoot, missingDirectories, removeDirectories } from "./sftp-make.js";
 import { MoveQueue } from "./sftp-move.js";
-import { readWhole } from "./sftp-read.js";
+import { readHeads, readWhole } from "./sftp-read.js";
 import { folderOf } from "./sftp-root.js";
 import { sftpSender } from "./sftp-sender.js";
 import { SftpUpload } from "./sftp-upload.js";
@@ -141,6 +141,16 @@ export class SftpStore implements Store {
     const bytes = await this.#destination.run((sftp) => readWhole(sftp, at), signal);
     if (!bytes) throw new BackupError("NOT_FOUND", `${this.name} has no ${path}`);
     return bytes;
+  }
+
+  async heads(paths: readonly Path[], bytes: number, signal: AbortSignal): Promise<ReadonlyMap<Path, Uint8Array>> {
+    const files = paths.map((path) => ({ path, at: this.#destination.root.at(path) }));
+    return this.#destination.run((sftp) => readHeads(sftp, files, { bytes, signal }), signal);
+  }
+
+  async link(links: readonly Move[], signal: AbortSignal): Promise<readonly boolean[]> {
+    for (const { from, to } of links) for (const path of [from, to]) this.#destination.root.at(path);
+    return links.length > 0 ? await linkFiles(this.#destination, links, signal) : [];
   }
 
   async makeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void> {

@@ -1,6 +1,18 @@
 import { contentOf } from "../digest.js";
 import { BackupError, throwIfAborted } from "../errors.js";
-import type { Body, Collection, Content, Item, Known, Naming, Path, Stored, Unavailable } from "../model.js";
+import type {
+  Body,
+  Candidate,
+  Collection,
+  Content,
+  Item,
+  Known,
+  Naming,
+  Path,
+  Proof,
+  Stored,
+  Unavailable,
+} from "../model.js";
 import { parentOf } from "../paths.js";
 import type { Source, View } from "../source.js";
 
@@ -40,6 +52,8 @@ export interface MemorySourceOptions {
   readonly id?: string;
   /** Whether collections have a fingerprint. Default true. */
   readonly fingerprints?: boolean;
+  /** Whether it proves what was moved or copied. Default false. */
+  readonly proves?: boolean;
 }
 
 export interface MemoryItem extends Item {
@@ -60,15 +74,17 @@ export class MemorySource implements Source<MemoryItem> {
   readonly leaves = [LEAF];
   data: readonly MemoryCollection[];
   faults: MemoryFaults = {};
+  readonly prove?: NonNullable<Source<MemoryItem>["prove"]>;
   readonly #fingerprints: boolean;
 
   constructor(
     data: readonly MemoryCollection[] = [],
-    { id = "memory", fingerprints = true }: MemorySourceOptions = {},
+    { id = "memory", fingerprints = true, proves = false }: MemorySourceOptions = {},
   ) {
     this.data = data;
     this.id = id;
     this.#fingerprints = fingerprints;
+    if (proves) this.prove = (...call) => this.#prove(...call);
   }
 
   naming({ colon }: { readonly colon: boolean }): Naming<MemoryItem> {
@@ -113,6 +129,26 @@ export class MemorySource implements Source<MemoryItem> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     // Holds nothing open.
+  }
+
+  /** By all of their bytes, which are few. */
+  async *#prove(
+    candidates: readonly Candidate<MemoryItem>[],
+    heads: (paths: readonly Path[], bytes: number) => Promise<ReadonlyMap<Path, Uint8Array>>,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly Proof<MemoryItem>[]> {
+    for (const { item, files } of candidates) {
+      throwIfAborted(signal);
+      const bytes = this.#bytes(item);
+      const there = await heads(
+        files.map(({ path }) => path),
+        item.size + 1,
+      );
+      const file = files.find(
+        ({ path }) => bytes && there.get(path) && Buffer.compare(bytes, there.get(path) ?? bytes) === 0,
+      );
+      yield file ? [{ item, file }] : [];
+    }
   }
 
   #items(path: Path): readonly MemoryItem[] {

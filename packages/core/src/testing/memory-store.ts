@@ -150,6 +150,30 @@ export class MemoryStore implements Store {
     return file.bytes;
   }
 
+  async heads(paths: readonly Path[], bytes: number, signal: AbortSignal): Promise<ReadonlyMap<Path, Uint8Array>> {
+    this.#begin(signal);
+    return new Map(
+      paths.flatMap((path): [Path, Uint8Array][] => {
+        checkPath(path);
+        const file = this.#disk.get(path);
+        return file ? [[path, file.bytes.subarray(0, bytes)]] : [];
+      }),
+    );
+  }
+
+  async link(links: readonly Move[], signal: AbortSignal): Promise<readonly boolean[]> {
+    return links.map(({ from, to }) => {
+      checkPath(from);
+      checkPath(to);
+      this.#begin(signal);
+      const file = this.#disk.get(from);
+      if (!file || this.#disk.get(to)) return false;
+      this.#step();
+      this.#disk.set(to, file);
+      return true;
+    });
+  }
+
   async makeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void> {
     for (const path of paths) checkPath(path);
     for (const path of paths) {

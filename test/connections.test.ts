@@ -1,0 +1,103 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { loginOf, readServer } from "./support/account.js";
+import { openAppender } from "./support/appender.js";
+import { reportOf, runBackup, writeSecret } from "./support/command.js";
+import { startDovecot } from "./support/dovecot.js";
+import { makeFolder, makeMessage, startFakeImap } from "./support/fake-imap.js";
+import { mirrorFake, modelTree } from "./support/fake-mirror.js";
+import { makeMessages } from "./support/messages.js";
+import { startProxy } from "./support/proxy.js";
+import { temporaryDirectory } from "./support/temporary-directory.js";
+import { expectedTree, readTree } from "./support/tree.js";
+
+/** Some folders with messages large enough for several connections. */
+function largeFolders() {
+  const messages = (first: number) =>
+    Array.from({ length: 30 }, (_, index) =>
+      makeMessage(first + index, { bytes: Buffer.alloc(200_000, `${index}\n`) }),
+    );
+  return new Map(["INBOX", "A", "B", "C", "D"].map((name, at) => [name, makeFolder(messages(at + 1))]));
+}
+
+describe("several connections", () => {
+  it("are opened when there is enough to read, as many as are allowed", async () => {
+    await using directory = await temporaryDirectory();
+    for (const [connections, expected] of [
+      [1, 1],
+      [3, 3],
+      [undefined, 4],
+    ] as const) {
+      const folders = largeFolders();
+      await using server = await startFakeImap({ folders });
+      const destination = join(directory.path, String(connections));
+      expect(await mirrorFake(server, destination, { ...(connections ? { connections } : {}) })).toMatchObject({
+        exit: 0,
+      });
+      expect(server.connections).toBe(expected);
+      expect(await readTree(destination)).toEqual(modelTree(folders));
+    }
+  });
+
+  it("are not opened for little", async () => {
+    await using directory = await temporaryDirectory();
+    const folders = new Map(["INBOX", "A", "B"].map((name) => [name, makeFolder(5)]));
+    await using server = await startFakeImap({ folders });
+    expect(await mirrorFake(server, join(directory.path, "dest"))).toMatchObject({ exit: 0 });
+    expect(server.connections).toBe(1);
+  });
+
+  it.each([
+    [
+      "refused at the login",
+      (connection: number) => connection > 2,
+      "AUTHENTICATE",
+      { type: "no", text: "[LIMIT] too many connections" },
+    ],
+    ["ended with BYE", (connection: number) => connection > 1, "AUTHENTICATE", { type: "bye", text: "Server Busy" }],
+    ["cut when they open a folder", (connection: number) => connection > 1, "EXAMINE", { type: "cut" }],
+    ["cut when they read", (connection: number) => connection > 1, "UID FETCH", { type: "cut", rows: 3 }],
+  ] as const)("that are %s cost nothing: the others do the work", async (_name, isBad, at, fault) => {
+    await using directory = await temporaryDirectory();
+    const folders = largeFolders();
+    await using server = await startFakeImap({ folders });
+    server.fault = ({ command, connection }) => (command === at && isBad(connection) ? fault : undefined);
+    const destination = join(directory.path, "dest");
+    const result = await mirrorFake(server, destination);
+    expect(result).toMatchObject({ exit: 0, failed: [] });
+    expect(await readTree(destination)).toEqual(modelTree(folders));
+  });
+
+  it("end with the run when the password is refused in its middle", async () => {
+    await using directory = await temporaryDirectory();
+    await using server = await startFakeImap({ folders: largeFolders() });
+    server.fault = ({ command, connection }) => {
+      if (command === "AUTHENTICATE" && connection > 1) return { type: "no", text: "[AUTHENTICATIONFAILED] no" };
+      return command === "UID FETCH" && connection === 1 ? { type: "cut", rows: 35 } : undefined;
+    };
+    const result = await mirrorFake(server, join(directory.path, "dest"), { reconnects: 1 });
+    expect(result).toMatchObject({ exit: 1, code: "AUTH_FAILED" });
+    expect(server.openConnections).toBe(0);
+  });
+
+  it("to a real server that allows two are two, and a distance is bridged by them", async () => {
+    await using server = await startDovecot({ connectionLimit: 2 });
+    await using directory = await temporaryDirectory();
+    {
+      await using appender = await openAppender(loginOf(server));
+      for (const [seed, name] of ["A", "B", "C"].entries()) {
+        await appender.createFolder(name);
+        await appender.append(name, makeMessages({ count: 30, seed: seed + 1, minBytes: 20_000 }));
+      }
+    }
+    await using proxy = await startProxy({ target: server.tlsPort, latencyMs: 5 });
+    const secret = await writeSecret(directory.path, "alice.password", "secret");
+    const destination = join(directory.path, "dest");
+    const args = ["imap", "alice", destination, `imaps://localhost:${proxy.port}`];
+    const result = await runBackup([...args, "--srcsecret", secret, "--tls-ca", server.caFile, "--json"]);
+    expect(result).toMatchObject({ code: 0 });
+    expect(reportOf(result)).toMatchObject({ added: 90, failed: 0 });
+    expect(proxy.connections).toBeGreaterThan(2);
+    expect(await readTree(destination)).toEqual(expectedTree(await readServer(server)));
+  });
+});
