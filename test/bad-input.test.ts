@@ -206,6 +206,7 @@ describe("a command line that cannot be meant", () => {
   const cases: readonly [string, () => readonly string[], readonly RegExp[]][] = [
     ["no type", () => [], [/say what to back up/, /imap/, /--help/]],
     ["an unknown type", () => ["mapi", "alice", good, tls()], [/no type 'mapi'/, /the types are: imap/]],
+    ["a mistyped command", () => ["rnu", "x"], [/no command 'rnu'; did you mean backup run\?/]],
     ["no arguments", () => ["imap"], [/USER, DEST, SERVER missing/, /backup imap --help/]],
     ["a missing argument", () => ["imap", "alice", good], [/SERVER missing/, /backup imap takes USER DEST SERVER/]],
     ["one argument too many", () => ["imap", "alice", good, tls(), "x"], [/'x' is one argument too many/, /quote/]],
@@ -214,6 +215,11 @@ describe("a command line that cannot be meant", () => {
       "a mistyped option",
       () => ["imap", "alice", good, tls(), "--dryrun"],
       [/no option --dryrun/, /did you mean --dry-run\?/],
+    ],
+    [
+      "an option with two letters swapped",
+      () => ["imap", "alice", good, tls(), "--srcsceret=x"],
+      [/no option --srcsceret; did you mean --srcsecret\?/],
     ],
     ["half an option", () => ["imap", "alice", good, tls(), "--allow-del=1"], [/did you mean --allow-deletes\?/]],
     ["an unknown letter", () => ["imap", "alice", good, tls(), "-x"], [/no option -x/]],
@@ -235,6 +241,18 @@ describe("a command line that cannot be meant", () => {
     ]),
     ["an empty user", () => ["imap", "", good, tls(), ...trusted()], [/USER is empty/]],
     ["an empty destination", () => ["imap", "alice", "", tls(), ...trusted()], [/DEST is empty/, /name a directory/]],
+    ...["~/mail", "~", "~alice/mail"].map((text): (typeof cases)[number] => [
+      `the destination ${text}, which no shell has read`,
+      () => ["imap", "alice", text, tls(), ...trusted()],
+      [/DEST is '~/, /write the whole path, or "\$HOME(\/mail)?"/],
+    ]),
+    ...["srcsecret", "tls-ca", "spool", "known-hosts", "dstsecret"].map((name): (typeof cases)[number] => [
+      `--${name}=~/x, which no shell replaces`,
+      () => ["imap", "alice", good, tls(), `--${name}=~/x`],
+      [new RegExp(`--${name} is '~/x', `), /write the whole path/],
+    ]),
+    ["a check of ~", () => ["check-destination", "~/mail"], [/DEST is '~\/mail'/]],
+    ["a script that is not there", () => ["run", at("none")], [/there is no script \S+\/none; name the file/]],
     ["an empty server", () => ["imap", "alice", good, "", ...trusted()], [/'' is no server/, /imaps:\/\/host:port/]],
     [
       "a port that does not say how TLS starts",
@@ -307,6 +325,15 @@ describe("a command line that cannot be meant", () => {
 
   it.each(cases)("%s", (_name, args, says) => expectRefused(args(), { code: 2, says, env: empty(), alone: false }));
 
+  it("~ in a plan, with its line and column", async () => {
+    const plan = at("home.yaml");
+    await writeFile(plan, "actions:\n  - { type: imap, user: alice, server: a.example.org, destination: ~/mail }\n");
+    await expectRefused(["run", plan], {
+      code: 2,
+      says: [/home\.yaml:2:68: destination: DEST is '~\/mail'/, /\$HOME/],
+    });
+  });
+
   it("folders that the account does not have", () =>
     expectRefused(["imap", "alice", good, tls(), ...trusted(), "--folder", "Projects/**"], {
       code: 2,
@@ -331,6 +358,15 @@ describe("a command line that cannot be meant", () => {
 });
 
 describe("options", () => {
+  it("-h is --help", async () => {
+    for (const command of [[], ["imap"], ["config"], ["config", "check"]]) {
+      const help = await runBackup([...command, "--help"]);
+      expect(help).toMatchObject({ code: 0, stderr: "" });
+      expect(help.stdout).toMatch(/^ +-h, --help /m);
+      expect(await runBackup([...command, "-h"])).toEqual(help);
+    }
+  });
+
   it("may stand anywhere, also before the type", async () => {
     const result = await runBackup([
       "--dry-run",
@@ -429,6 +465,20 @@ describe("a destination that cannot be used", () => {
     await refused(at("file"), { says: [/\/file cannot be used as a directory/, /choose another/] });
     await refused(at("file/below"), { says: [/cannot be used as a directory/] });
     expect(await readFile(at("file"), "utf8")).toBe("kept");
+  });
+
+  it("a place where the system makes none, for ever", async () => {
+    await refused("/proc/none/below", {
+      says: [/\/proc\/none\/below cannot be made \(ENOENT at \/proc\/none\)/, /another/],
+    });
+  });
+
+  it("a directory inside of another backup", async () => {
+    for (const name of ["INBOX", "new/below"])
+      await refused(join(good, name), { says: [/is inside of \S+\/good, which is a backup itself; name a directory/] });
+    const checked = await runBackup(["check-destination", join(good, "INBOX")]);
+    expect(checked.code).toBe(1);
+    expectOneLine(checked, [/is inside of/]);
   });
 
   it("a disk that is read-only", async () => {
@@ -539,6 +589,38 @@ describe("a destination that cannot be used", () => {
     expect(reportOf(result)).toMatchObject({ added: 30, failed: 0 });
     expect((await readTree(path)).flatMap((folder) => folder.messages)).toHaveLength(30);
     expect((await runBackup(args)).code).toBe(0);
+  });
+});
+
+describe("a destination that is not what it was taken for", () => {
+  it("has another backup in the place of a folder: that folder is missing, and not fetched again and again", async () => {
+    const outer = at("outer");
+    await mkdir(join(outer, "INBOX/.backup"), { recursive: true });
+    await writeFile(join(outer, "INBOX/.backup/checkpoint.json"), "{}");
+    for (const added of [4, 0]) {
+      const result = await runBackup(["imap", "alice", outer, tls(), ...trusted(), "--json"]);
+      expect(result.code).toBe(3);
+      expect(reportOf(result)).toMatchObject({ result: "partial", added, failed: 1 });
+      expect(eventsOf(result).find(({ type }) => type === "failed")).toMatchObject({
+        collection: "INBOX",
+        message: expect.stringMatching(
+          /^INBOX was left out: .*\/outer has another backup at INBOX, .*; move that backup/,
+        ),
+      });
+    }
+    expect(await readdir(join(outer, "INBOX"))).toEqual([".backup"]);
+  });
+
+  it("holds somebody's documents: a warning, once, and they are left alone", async () => {
+    const documents = at("Documents");
+    await mkdir(join(documents, "Taxes/2024"), { recursive: true });
+    await writeFile(join(documents, "Taxes/2024/letter"), "mine");
+    const args = ["imap", "alice", documents, tls(), ...trusted()];
+    const first = await runBackup(args);
+    expect(first.code).toBe(0);
+    expectOneLine(first, [/^warning: \S+\/Documents was not empty: 1 of its directories \(Taxes\)/, /name another/]);
+    expect(await runBackup(args)).toMatchObject({ code: 0, stderr: "" });
+    expect(await readFile(join(documents, "Taxes/2024/letter"), "utf8")).toBe("mine");
   });
 });
 

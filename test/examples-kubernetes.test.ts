@@ -30,7 +30,10 @@ function run(program: string, args: readonly string[]): Promise<Ended> {
 async function expectPlan(text: string): Promise<void> {
   const file = join(directory.path, "checked.yaml");
   await writeFile(file, text);
-  expect(await runBackup(["config", "check", file])).toMatchObject({ code: 0, stderr: "" });
+  const { code, stderr } = await runBackup(["config", "check", file]);
+  expect(code).toBe(0);
+  // Its secrets are in the cluster.
+  for (const line of stderr.trimEnd().split("\n")) expect(line).toMatch(/^(warning: .*\.password\b.*)?$/);
 }
 
 /** A pod that a cluster which enforces the standard `restricted` accepts, and that can write to its volumes alone. */

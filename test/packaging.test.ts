@@ -195,6 +195,23 @@ export const wrong: string = parseServer("mail.example.org").port;
 });
 
 describe("the repository", () => {
+  it("is a command on the PATH after the installation that the README names", async () => {
+    const [, line = ""] =
+      /^(npm install -g \.\/packages\/cli) /m.exec(await readFile(join(ROOT, "README.md"), "utf8")) ?? [];
+    const [program = "", ...args] = line.split(" ");
+    const prefix = join(directory.path, "global");
+    await run(program, [...args, "--offline", "--prefix", prefix], ROOT);
+    expect(await run(join(prefix, "bin/backup"), ["--version"])).toEqual({ stdout: `${version}\n`, stderr: "" });
+  });
+
+  it("has the command without one, as the README writes it", async () => {
+    expect(await readFile(join(ROOT, "README.md"), "utf8")).toContain("`npx --no -- backup …`");
+    expect(await run("npx", ["--no", "--", "backup", "--version"], ROOT)).toEqual({
+      stdout: `${version}\n`,
+      stderr: "",
+    });
+  });
+
   it("has the command too", async () => {
     expect(await run("npx", ["backup", "--version"], ROOT)).toEqual({ stdout: `${version}\n`, stderr: "" });
   });

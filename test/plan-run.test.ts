@@ -97,10 +97,10 @@ describe("backup run plan.yaml", () => {
     expect(lines.slice(summary).join("\n")).toMatch(
       /^OK .*alice.*\nKO .*bob.*\n.*password.*\nOK .*carol.*\n3 actions: 2 OK, 1 KO in .*s$/,
     );
-    // Nothing changed: quiet is silent but for what is wrong.
+    // Nothing changed: quiet is silent but for what is wrong, and says it once.
     const again = await runBackup(["run", file, "-q"]);
-    expect(again).toMatchObject({ code: 1, stderr });
-    expect(again.stdout).toMatch(/^KO .*bob/);
+    expect(again).toMatchObject({ code: 1, stderr: "" });
+    expect(again.stdout).toMatch(/^KO .*bob.*\n.*password.*\n$/);
     expect(again.stdout).not.toMatch(/alice|carol/);
   });
 
@@ -179,7 +179,38 @@ describe("backup run plan.yaml", () => {
       expect(stdout).toMatch(/^\[alice\] dry run, nothing was written: .* [1-9]\d* new/m);
       expect(stdout.trimEnd().split("\n").at(-1)).toContain("dry run");
     }
+    const quiet = await runBackup(["run", "--dry-run", "-q", file]);
+    expect(quiet).toMatchObject({ code: 0, stderr: "" });
+    expect(quiet.stdout).toMatch(/^(?:OK {2}imap \w+ .* \d+ new.* \(dry run\)\n){2}2 actions: 2 OK .*dry run.*\n$/);
     expect((await readdir(directory.path)).toSorted()).toEqual(["good", "plan.yaml", "wrong"]);
+  });
+
+  it("does not count as a backup what its defaults make a dry run", async () => {
+    const file = await planOf([action("alice"), action("bob", { "dry-run": false })], {
+      defaults: { "dry-run": true },
+      reports: { metrics: at("metrics") },
+    });
+    const { code, stdout } = await runBackup(["run", file]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^OK {2}imap alice .* \(dry run\)\nOK {2}imap bob .*[^)]\n2 actions: 2 OK in \S+\n$/m);
+    const metrics = await readFile(at("metrics"), "utf8");
+    expect(metrics).toMatch(/^backup_last_success_timestamp_seconds\{action="bob"/m);
+    expect(metrics).not.toContain('action="alice"');
+  });
+
+  it("has failed in each of its actions when its hook before them fails", async () => {
+    const file = await planOf([action("alice"), action("bob")], {
+      before: [["false"]],
+      reports: { metrics: at("metrics") },
+    });
+    const { code, stdout } = await runBackup(["run", file]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(
+      /^KO {2}imap alice .*\n.*the hook false .*\nKO {2}imap bob .*\n.*the hook false .*\n2 actions: 2 KO in /,
+    );
+    const metrics = await readFile(at("metrics"), "utf8");
+    for (const user of ["alice", "bob"])
+      expect(metrics).toMatch(new RegExp(`^backup_last_status\\{action="${user}".* 2$`, "m"));
   });
 
   it("runs the hooks of an action around it; a failed one before is its end, one after is told", async () => {
@@ -218,14 +249,19 @@ describe("backup run plan.yaml", () => {
     await expectBackedUp("bob");
   });
 
-  it("inside of a script leaves the list to whoever runs that", async () => {
+  it("inside of a script leaves the list to whoever runs that, and sends its own reports alone", async () => {
     const journal = at("journal");
     const actions = [action("alice"), action("bob", { srcsecret: at("wrong") })];
     const file = await planOf(actions, { reports: { metrics: at("metrics") } });
-    const { code, stdout } = await runBackup(["run", file], { BACKUP_JOURNAL: journal });
+    const { code, stdout } = await runBackup(["run", file], {
+      BACKUP_JOURNAL: journal,
+      METRICS_FILE: at("other metrics"),
+    });
     expect(code).toBe(1);
     expect(stdout).not.toContain("2 actions");
-    expect(await readdir(directory.path)).not.toContain("metrics");
+    const there = await readdir(directory.path);
+    expect(there).toContain("metrics");
+    expect(there).not.toContain("other metrics");
     const noted = readJournal(journal).actions;
     expect(noted.map(({ name, outcome }) => [name, outcome])).toEqual([
       ["alice", "ok"],

@@ -20,8 +20,8 @@ describe("a script is started", () => {
     ["by what env finds", `#!/usr/bin/env -S bash -e\n${BASH}; echo $-`, 0o600, "by bash\nehB"],
   ])("%s", async (_name, text, mode, says) => {
     const result = await runFile(await writeScript(text, { mode }));
-    expect(result).toMatchObject({ code: 0, stderr: expect.stringMatching(/^warning: no action was run/) });
-    expect(result.stdout.replace(/no actions in .*\n$/, "")).toBe(`${says}\n`);
+    expect(result).toMatchObject({ code: 1, stderr: "" });
+    expect(result.stdout.replace(/^KO {2}script [^]*started no action[^]*$/m, "")).toBe(`${says}\n`);
   });
 
   it("by node without a run bit, with actions", async () => {
@@ -40,7 +40,7 @@ describe("a script is started", () => {
   it("as it is where it is a program, which must be executable", async () => {
     await copyFile("/bin/echo", at("program"));
     await chmod(at("program"), 0o755);
-    expect((await runFile(at("program"))).stdout).toMatch(/^\nno actions in /);
+    expect((await runFile(at("program"))).stdout).toMatch(/^\nKO {2}script .*\n.*started no action/);
     await chmod(at("program"), 0o644);
     const result = await runFile(at("program"));
     expect(result.code).toBe(1);
@@ -78,7 +78,7 @@ describe("a script is started", () => {
   it("by a name that is relative, and odd", async () => {
     await writeScript("echo started", { name: "-c 'x'" });
     const result = await runFile(relative(process.cwd(), at("-c 'x'")));
-    expect(result).toMatchObject({ code: 0, stdout: expect.stringMatching(/^started\nno actions /) });
+    expect(result).toMatchObject({ code: 1, stdout: expect.stringMatching(/^started\nKO {2}script .*-c 'x' /) });
   });
 });
 
@@ -110,26 +110,23 @@ describe("what is no script", () => {
   it("is a device", () => oneLine("/dev/null", 1, /is no regular file/));
 
   it("is a directory, as docker makes one for a file that does not exist", async () => {
-    const result = await runFile(at("secrets"));
-    expect(result).toMatchObject({ code: 2, stdout: "" });
-    expect(result.stderr).toMatch(/^backup: \S+\/secrets is a directory, and a script is needed; docker makes one/);
+    const says = /\/secrets is a directory, and a script is needed; docker makes one/;
+    await oneLine(at("secrets"), 2, says);
   });
 
   it("is missing: how to mount one, and how to do without", async () => {
-    for (const args of [["run"], ["run", at("none")]]) {
-      const result = await runBackup(args, scripts.env);
-      expect(result).toMatchObject({ code: 2, stdout: "" });
-      const first =
-        args[1] === undefined
-          ? /^backup: there is nothing to run: no script \S+ and no plan /
-          : /^backup: there is no script \S+\/none\.$/m;
-      expect(result.stderr).toMatch(first);
-      expect(result.stderr).toMatch(/^ {2}docker run --rm -v \/etc\/backup:\S+:ro IMAGE$/m);
-      expect(result.stderr).toMatch(/^ {2}#!\/bin\/bash$/m);
-      expect(result.stderr).toMatch(/^ {2}docker run .* IMAGE backup imap \\\n {4}alice@example\.org /m);
-      expect(result.stderr).not.toMatch(/\\u|undefined/);
-    }
+    const result = await runBackup(["run"], scripts.env);
+    expect(result).toMatchObject({ code: 2, stdout: "" });
+    expect(result.stderr).toMatch(/^backup: there is nothing to run: no script \S+ and no plan /);
+    expect(result.stderr).toMatch(/^Outside of a container, name one: backup run FILE\. /m);
+    expect(result.stderr).toMatch(/^ {2}docker run --rm -v \/etc\/backup:\S+:ro IMAGE$/m);
+    expect(result.stderr).toMatch(/^ {2}#!\/bin\/bash$/m);
+    expect(result.stderr).toMatch(/^ {2}docker run .* IMAGE backup imap \\\n {4}alice@example\.org /m);
+    expect(result.stderr).not.toMatch(/\\u|undefined/);
   });
+
+  it("was named and is missing: one line", () =>
+    oneLine(at("none"), 2, /there is no script \S+\/none; name the file of a script/));
 
   it("is no plan either", async () => {
     const result = await runFile(await writeScript(BOB), "--watch");

@@ -1,6 +1,8 @@
+import type { ChildProcess } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type Result, startBackup } from "./support/command.js";
+import { startHttpServer } from "./support/http-server.js";
 import { isRunning } from "./support/is-running.js";
 import { descendantsOf } from "./support/process-tree.js";
 import { ALICE, BOB, MIDST, SLOW, expectNoSecret, summaryOf, useScripts } from "./support/scripts.js";
@@ -13,6 +15,7 @@ describe("SIGTERM", () => {
   const stopAt = async (
     text: string,
     isThere: (shown: string) => boolean,
+    stop: (child: ChildProcess) => void = (child) => child.kill("SIGTERM"),
   ): Promise<Result & { readonly ms: number }> => {
     const { child, result } = startBackup(["run", await writeScript(`#!/bin/bash\n${text}`)], scripts.env);
     let shown = "";
@@ -23,10 +26,13 @@ describe("SIGTERM", () => {
     const processes = await descendantsOf(child.pid ?? 0);
     expect(processes.length).toBeGreaterThan(0);
     const sent = performance.now();
-    child.kill("SIGTERM");
+    stop(child);
     const ended = expectNoSecret(await result);
     const ms = performance.now() - sent;
-    expect((await Promise.all(processes.map(isRunning))).filter(Boolean)).toEqual([]);
+    // What was killed with the process may need a moment more.
+    await expect
+      .poll(async () => (await Promise.all(processes.map(isRunning))).filter(Boolean), { interval: 10 })
+      .toEqual([]);
     return { ...ended, ms };
   };
   beforeEach(() => {
@@ -69,6 +75,57 @@ describe("SIGTERM", () => {
     expect(result.code).toBe(130);
     expect(result.ms).toBeLessThan(9000);
     expect(summaryOf(result).at(-1)).toMatch(/^1 action: 1 INTERRUPTED in /);
+  });
+
+  it.each([
+    ["timeout", `timeout 100 ${SLOW}`],
+    ["job control", `set -m\n${SLOW} &\nwait`],
+  ])("reaches an action in a process group of its own: %s", async (_name, text) => {
+    const before = scripts.proxy.struck;
+    const result = await stopAt(text, () => scripts.proxy.struck > before);
+    expect(result.code).toBe(130);
+    expect(result.ms).toBeLessThan(4000);
+    expect(summaryOf(result)).toEqual([
+      expect.stringMatching(/^INTERRUPTED {2}imap alice → \S+\/slow /),
+      expect.stringMatching(/^ {13}stopped by SIGTERM/),
+      expect.stringMatching(/^1 action: 1 INTERRUPTED in /),
+    ]);
+  });
+
+  it("that comes again ends the run at once, and leaves nothing behind", async () => {
+    const again = (child: ChildProcess): void => {
+      const timer = setInterval(() => child.kill("SIGTERM"), 100);
+      child.once("exit", () => clearInterval(timer));
+    };
+    const result = await stopAt(
+      "trap '' TERM\necho now; sleep 60; sleep 60",
+      (shown) => shown.includes("now\n"),
+      again,
+    );
+    expect(result.code).toBe(130);
+    expect(result.ms).toBeLessThan(3000);
+  });
+
+  it("leaves time for the reports, whatever a script and a hook after it do", async () => {
+    await using http = await startHttpServer();
+    const stubborn = "trap '' TERM\necho now; sleep 60; sleep 60";
+    const hook = await writeScript(`#!/bin/bash\n${stubborn}`, { name: "after" });
+    scripts.env = { ...scripts.env, PING_URL: `${http.url}/KEY`, BACKUP_AFTER: hook };
+    const result = await stopAt(stubborn, (shown) => shown.includes("now\n"));
+    expect(result.code).toBe(130);
+    expect(result.ms).toBeLessThan(9000);
+    expect(result.stderr).toMatch(/after the actions\) took too long and was stopped/);
+    expect(http.requests.map(({ path }) => path)).toEqual(["/KEY/start", "/KEY/fail"]);
+  });
+
+  it("and the end of a terminal, SIGHUP, are the same", async () => {
+    const result = await stopAt(
+      "echo now; sleep 60",
+      (shown) => shown.includes("now\n"),
+      (child) => child.kill("SIGHUP"),
+    );
+    expect(result.code).toBe(130);
+    expect(summaryOf(result)[1]).toMatch(/stopped by SIGHUP/);
   });
 
   it("between actions lists the script itself", async () => {

@@ -1,4 +1,4 @@
-import { readFile, readdir } from "node:fs/promises";
+import { readFile, readdir, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { runBackup } from "./support/command.js";
 import { ALICE, BOB, KO, MIDST, SLOW, summaryOf, useScripts } from "./support/scripts.js";
@@ -76,12 +76,16 @@ describe("a script", () => {
     expect(failed.code).toBe(1);
     expect(summaryOf(failed).slice(1)).toEqual([
       expect.stringMatching(/^KO {2}script \S+\/nightly /),
-      expect.stringMatching(/^ +\S+\/nightly ended with status 5/),
+      expect.stringMatching(
+        /^ +\S+\/nightly ended with status 5 although each action in it went well; look at its own commands$/,
+      ),
       expect.stringMatching(/^2 actions: 1 OK, 1 KO in /),
     ]);
     const killed = await runScript("kill -SEGV $$");
     expect(killed.code).toBe(1);
-    expect(killed.stdout).toMatch(/nightly was ended by SIGSEGV/);
+    expect(killed.stdout).toMatch(/nightly was ended by SIGSEGV before it started any action/);
+    const both = await runScript(`${KO}\nexit 7`);
+    expect(summaryOf(both).at(-2)).toMatch(/ended with status 7, which is that of none of its actions/);
   });
 
   it("that stops at the first error is listed with that action alone", async () => {
@@ -91,10 +95,89 @@ describe("a script", () => {
     expect(await readdir(at("dest"))).toEqual([]);
   });
 
-  it("without an action is warned about", async () => {
-    const result = await runScript("echo nothing");
-    expect(result).toMatchObject({ code: 0, stderr: expect.stringMatching(/^warning: no action was run: .*\n$/) });
-    expect(result.stdout).toMatch(/^nothing\nno actions in /);
+  it.each([
+    ["that does something else", "echo nothing", []],
+    ["that only looks", `backup check-destination "$DEST/alice" >/dev/null`, []],
+    ["in a dry run", "echo nothing", ["--dry-run"]],
+  ])("without an action, %s, is KO", async (_name, text, more) => {
+    const result = await runScript(text, ...more);
+    expect(result).toMatchObject({ code: 1, stderr: "" });
+    expect(summaryOf(result).join("\n")).toMatch(
+      /^KO {2}script \S+\/nightly .*\n +\S+\/nightly has ended and started no action, so nothing was backed up; write one into it: backup imap .*\n1 action: 1 KO in /,
+    );
+  });
+
+  it("that leaves work in the background is KO, and the work is named", async () => {
+    const result = await runScript(`${BOB}\nsleep 13 >/dev/null 2>&1 &`);
+    expect(result).toMatchObject({ code: 1, stderr: "" });
+    expect(summaryOf(result)).toEqual([
+      expect.stringMatching(/^OK {2}imap bob /),
+      expect.stringMatching(/^KO {2}script \S+\/nightly /),
+      expect.stringMatching(
+        /^ +\S+\/nightly has ended and left something running .*: sleep \(\d+\); let the script wait/,
+      ),
+      expect.stringMatching(/^2 actions: 1 OK, 1 KO in /),
+    ]);
+  });
+
+  it("one action of which is stopped alone is KO, not interrupted", async () => {
+    scripts.proxy.fault = { kind: "stall", afterBytes: MIDST };
+    const result = await runScript(`
+      ${SLOW} & until grep -q begin "$BACKUP_JOURNAL"; do sleep 0.05; done
+      kill -TERM $!; wait; ${KO}; exit 0`);
+    expect(result.code).toBe(1);
+    expect(summaryOf(result)).toEqual([
+      expect.stringMatching(/^INTERRUPTED {2}imap alice → /),
+      expect.stringMatching(/^ +stopped by SIGTERM/),
+      expect.stringMatching(/^KO {11}imap alice → /),
+      expect.stringMatching(/^ +\S+ refused the login/),
+      expect.stringMatching(/^2 actions: 1 KO, 1 INTERRUPTED in /),
+    ]);
+  });
+
+  it("shows no option of an action that never began: it may be a password", async () => {
+    const result = await runScript(`backup imap alice --password Xq-hidden\nbackup --password Xq-hidden imap alice`);
+    expect(result.code).toBe(1);
+    expect(summaryOf(result).join("\n")).toMatch(/^KO {2}imap alice .*\n.*\nKO {2}imap .*\n.*\n2 actions: 2 KO /);
+    expect(result.stdout).not.toContain("Xq-hidden");
+  });
+
+  it("knows the status of a plan in it, sends the reports of that, and not those of the environment", async () => {
+    const { SERVER, CA } = scripts.env;
+    const common = { type: "imap", server: SERVER, "tls-ca": CA, folder: "INBOX" };
+    const actions = [
+      { ...common, name: "good", user: "bob", destination: at("dest/good") },
+      { ...common, name: "bad", user: "bob", destination: at("dest/bad"), srcsecret: at("none") },
+    ];
+    const plan = at("plan.yaml");
+    await writeFile(plan, JSON.stringify({ reports: { metrics: at("plan.prom") }, actions }));
+    scripts.env = { ...scripts.env, PLAN: plan, METRICS_FILE: at("all.prom") };
+    const result = await runScript(`${BOB}\nbackup run "$PLAN"`);
+    expect(result.code).toBe(1);
+    expect(summaryOf(result).at(-1)).toMatch(/^3 actions: 2 OK, 1 KO in /);
+    expect(result.stdout).not.toContain("ended with status");
+    const [ofPlan, ofAll] = await Promise.all(["plan.prom", "all.prom"].map((name) => readFile(at(name), "utf8")));
+    expect(ofPlan?.match(/^backup_last_status.*/gm)).toHaveLength(2);
+    expect(ofAll?.match(/^backup_last_status.*/gm)).toHaveLength(3);
+    // A report that fails is told by the script's status too, and is no failure of it.
+    await writeFile(plan, JSON.stringify({ reports: { metrics: at("none/plan.prom") }, actions: actions.slice(0, 1) }));
+    const unreported = await runScript(`backup run "$PLAN"`);
+    expect(unreported.code).toBe(4);
+    expect(summaryOf(unreported).at(-1)).toMatch(/^1 action: 1 OK in /);
+  });
+
+  it("with a dry run in it says which, and does not count it as a backup", async () => {
+    scripts.env = { ...scripts.env, METRICS_FILE: at("metrics") };
+    const result = await runScript(`${ALICE} --dry-run\n${BOB}`);
+    expect(result).toMatchObject({ code: 0, stderr: "" });
+    expect(summaryOf(result)).toEqual([
+      expect.stringMatching(/^OK {2}imap alice .* \(dry run\)$/),
+      expect.stringMatching(/^OK {2}imap bob .*[^)]$/),
+      expect.stringMatching(/^2 actions: 2 OK in [\d.]+m?s$/),
+    ]);
+    const metrics = await readFile(at("metrics"), "utf8");
+    expect(metrics).toContain('action="bob');
+    expect(metrics).not.toContain('action="alice');
   });
 
   it("is not over before its actions in the background are", async () => {

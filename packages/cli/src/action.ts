@@ -1,4 +1,4 @@
-import type { EventSink, Report } from "@backup/core";
+import type { BackupError, EventSink, Report } from "@backup/core";
 
 /** What an action gets besides its arguments. */
 export interface ActionContext {
@@ -21,6 +21,8 @@ export interface Action {
   readonly destination: string;
   /** The host that is read from, in lower case; so many actions at once are kind to it. */
   readonly host: string;
+  /** What would keep it from running on this machine, as a missing secret; nothing is connected to. */
+  readonly problems?: ((context: ActionContext) => Promise<readonly BackupError[]>) | undefined;
   /** @throws BackupError whatever ended it */
   run(context: ActionContext): Promise<Report>;
 }

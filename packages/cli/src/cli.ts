@@ -1,14 +1,14 @@
-import { readFileSync } from "node:fs";
-import { BackupError } from "@backup/core";
 import type { CommandContext } from "./commands/subcommand.js";
 import { EXIT, exitOfError } from "./exit-code.js";
 import { abortOnSignals } from "./interrupt.js";
 import { JOURNAL, beginInJournal } from "./journal.js";
 import { makeParser } from "./parser.js";
 import { tellError } from "./render/error.js";
+import { isToldAtEnd } from "./render/outcome.js";
 import { failedWith } from "./result.js";
 import { ACTION_TYPES } from "./types/all.js";
 import { SUBCOMMANDS } from "./commands/all.js";
+import { version } from "./version.js";
 
 /** Runs the command line; resolves to the exit status. Prints, and never throws. */
 export async function run(given: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
@@ -32,13 +32,18 @@ export async function run(given: readonly string[], env: NodeJS.ProcessEnv): Pro
   } catch (error) {
     leave();
     status = exitOfError(error);
-    const told = { json: argv.includes("--json") || env.BACKUP_OUTPUT === "json", debug };
-    tellError(error, told);
+    const told = {
+      json: argv.includes("--json") || env.BACKUP_OUTPUT === "json",
+      quiet: env.BACKUP_OUTPUT === "quiet",
+      debug,
+    };
+    let isNoted = false;
     try {
-      noteWrongUsage(argv, env, error);
+      isNoted = noteWrongUsage(argv, env, error);
     } catch (problem) {
       tellError(problem, told);
     }
+    if (!isNoted || !isToldAtEnd(told)) tellError(error, told);
   } finally {
     leave();
     dispose();
@@ -53,21 +58,18 @@ function outputOf(args: object, env: NodeJS.ProcessEnv): Pick<CommandContext, "j
   return { json: is("json"), quiet: is("quiet"), verbose: is("verbose") };
 }
 
-/** An action of a script that never began: it is missing from the backup like any other that failed. */
-function noteWrongUsage(argv: readonly string[], env: NodeJS.ProcessEnv, error: unknown): void {
+/** An action of a script that never began is missing from the backup like any other that failed: whether it was one. */
+function noteWrongUsage(argv: readonly string[], env: NodeJS.ProcessEnv, error: unknown): boolean {
   const journal = env[JOURNAL];
   const names = new Set<string | undefined>(SUBCOMMANDS.map(({ name }) => name.split(" ")[0]));
   const types = new Set<string | undefined>(ACTION_TYPES.map(({ name }) => name));
-  const type = argv.find((word) => !word.startsWith("-")) ?? "";
-  if (journal === undefined || (names.has(type) && !types.has(type) && type !== "run")) return;
+  // What follows an option may be a secret.
+  const first = argv.findIndex((word) => word.startsWith("-"));
+  const words = first < 0 ? argv : argv.slice(0, first);
+  const type = argv.find((word) => names.has(word)) ?? words[0] ?? "backup";
+  if (journal === undefined || (names.has(type) && !types.has(type) && type !== "run")) return false;
   const startedAt = new Date().toISOString();
-  const action = { name: argv.join(" "), type, destination: "", startedAt };
-  beginInJournal(journal, action)({ ...action, seconds: 0, ...failedWith(error) });
-}
-
-function version(): string {
-  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
-  const parsed: unknown = JSON.parse(text);
-  if (typeof parsed === "object" && parsed !== null && "version" in parsed) return String(parsed.version);
-  throw new BackupError("USAGE", "the installation is damaged: package.json says no version; install backup again");
+  const action = { name: words.join(" ") || type, type, destination: "", startedAt };
+  beginInJournal(journal, action)([{ ...action, seconds: 0, ...failedWith(error) }]);
+  return true;
 }

@@ -1,4 +1,5 @@
 import { BackupError } from "@backup/core";
+import { checkHome } from "./check-home.js";
 import type { ActionOption } from "./types/action-type.js";
 
 /** What an option of yargs may be for a destination: the words of `backup … DEST`. */
@@ -69,6 +70,14 @@ export function remoteOptionsGiven(args: Readonly<Record<string, unknown>>): rea
 export function checkDestinationOptions(args: DestinationArguments): void {
   // What an unset variable of a script leaves; an empty destination would be the directory that one is in.
   if (args.dest === "") throw usage("DEST is empty; name a directory (. is the one you are in)");
+  checkHome({
+    DEST: args.dest,
+    "--dstsecret": args.dstsecret,
+    "--dstpassphrase": args.dstpassphrase,
+    "--ssh-config": args.sshConfig,
+    "--known-hosts": args.knownHosts,
+    "--spool": args.spool,
+  });
   const { sshPort: port, bwlimit: limit, hostKeyFingerprint: fingerprint } = args;
   if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536))
     throw usage("--ssh-port takes a port, a number from 1 to 65535");

@@ -1,7 +1,9 @@
-import { LocalStore, type Store } from "@backup/core";
+import { access, constants } from "node:fs/promises";
+import { BackupError, LocalStore, type Store, systemCode } from "@backup/core";
 import { parseRemote } from "@backup/transport-rsync/remote";
 import type { ActionContext } from "./action.js";
 import { type DestinationArguments, remoteOptionsGiven } from "./destination-options.js";
+import { problemsOf } from "./problems-of.js";
 
 /** Silence after which a host counts as lost, seconds. */
 const TIMEOUT_S = 60;
@@ -42,4 +44,26 @@ export async function openDestination(
     env,
     onEvent,
   });
+}
+
+/** Secrets that a destination names and that are not there. */
+export async function destinationProblems(
+  { dest, dstsecret, dstpassphrase }: DestinationArguments,
+  { secrets: directory }: Pick<ActionContext, "secrets">,
+): Promise<readonly BackupError[]> {
+  const remote = parseRemote(dest);
+  if (!remote) return [];
+  const { findIdentity } = await import("@backup/transport-rsync");
+  const findKey = () => findIdentity({ parameter: dstsecret, host: remote.host, directory });
+  return await problemsOf(dstpassphrase === undefined ? [findKey] : [findKey, () => checkPassphrase(dstpassphrase)]);
+}
+
+async function checkPassphrase(file: string): Promise<void> {
+  try {
+    await access(file, constants.R_OK);
+  } catch (error) {
+    const reason = systemCode(error) ?? "unknown error";
+    const message = `the file ${file} of --dstpassphrase cannot be read (${reason}); check the path`;
+    throw new BackupError("SECRET_MISSING", message, { cause: error });
+  }
 }

@@ -34,6 +34,6 @@ export const EXIT_STATUSES: readonly ExitStatus[] = [
   {
     status: EXIT.interrupted,
     short: "interrupted",
-    text: "Interrupted by SIGINT or SIGTERM. What was copied is kept, and the next run goes on from there.",
+    text: "Interrupted by SIGINT, SIGTERM or SIGHUP. What was copied is kept, and the next run goes on from there.",
   },
 ];

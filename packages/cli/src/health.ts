@@ -13,6 +13,9 @@ export const HEALTH_BEAT_MS = 30_000;
 /** Older than this, the file is of a watch that stands still or is gone, milliseconds. */
 const HEALTH_EXPIRY_MS = 120_000;
 
+/** Clocks may differ by so much, milliseconds: no file is newer. */
+const FUTURE_MS = 60_000;
+
 /** What a watch says of itself. */
 export interface Health {
   /** When it did; ISO 8601, as all times here. */
@@ -20,7 +23,7 @@ export interface Health {
   readonly pid: number;
   /** When the next action is due; null: none is. */
   readonly next: string | null;
-  /** How the last actions ended; null: none has yet. */
+  /** How the last run ended, and when; null: none has yet. `failed`: all actions that failed when they last ran. */
   readonly last: { readonly outcome: Outcome; readonly at: string; readonly failed: readonly string[] } | null;
 }
 
@@ -74,8 +77,10 @@ export function illness({ at, last }: Health, now: number): string | undefined {
   const age = now - Date.parse(at);
   if (age > HEALTH_EXPIRY_MS)
     return `the watch has not been heard of for ${Math.floor(age / 1000)} s; it hangs or is gone, start it again`;
-  if (last?.outcome !== "failed") return undefined;
-  return `the last run, which ended at ${last.at}, failed: ${last.failed.join(", ")}; its log says why`;
+  if (age < -FUTURE_MS)
+    return `the watch says that it is ${Math.floor(-age / 1000)} s later than it is; set the clock, or start the watch again`;
+  if (last === null || last.failed.length === 0) return undefined;
+  return `what failed when it last ran (the last run ended at ${last.at}): ${last.failed.join(", ")}; its log says why`;
 }
 
 function parse(text: string): Health | undefined {

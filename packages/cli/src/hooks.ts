@@ -1,4 +1,5 @@
 import { BackupError, isBackupError, systemCode } from "@backup/core";
+import { ENVIRONMENT } from "./environment.js";
 import { type Ended, type ProcessGroup, startGroup, waitForGroup } from "./process-group.js";
 import type { SessionResult } from "./result.js";
 
@@ -14,13 +15,14 @@ export interface Hooks {
 export interface HookContext {
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
+  /** How long a hook that is told to stop may take, milliseconds; default 2000. */
+  readonly graceMs?: number | undefined;
   /** After the actions only. */
   readonly result?: SessionResult | undefined;
 }
 
 export const NO_HOOKS: Hooks = { before: [], after: [] };
 
-/** How long a hook that is told to stop may take, milliseconds. */
 const GRACE_MS = 2000;
 
 /**
@@ -31,7 +33,8 @@ export async function runHooks(hooks: readonly Command[], context: HookContext):
   for (const hook of hooks) await runHook(hook, context);
 }
 
-async function runHook([program, ...args]: Command, { env, signal, result }: HookContext): Promise<void> {
+async function runHook([program, ...args]: Command, context: HookContext): Promise<void> {
+  const { env, signal, graceMs = GRACE_MS, result } = context;
   const hook = `the hook ${program} (${result ? "after" : "before"} the actions)`;
   throwIfStopped(signal, `${hook} was not started: there was no time left`);
   let group: ProcessGroup;
@@ -45,7 +48,9 @@ async function runHook([program, ...args]: Command, { env, signal, result }: Hoo
     });
   }
   const input = writeInput(group, result);
-  const ended = await waitForGroup(group, { signal, graceMs: GRACE_MS });
+  const ended = await waitForGroup(group, { signal, graceMs });
+  // What it left in the background may hold the pipe, and never read.
+  group.child.stdin?.destroy();
   if (ended.code !== 0) throwIfStopped(signal, `${hook} took too long and was stopped`);
   if (ended.code !== 0)
     throw new BackupError("HOOK_FAILED", `${hook} ${describeEnd(ended)}; what it printed may say why`);
@@ -59,9 +64,13 @@ const WHY: ReadonlyMap<string, string> = new Map([
   ["ENOEXEC", "it has no #! line"],
 ]);
 
-/** Without our own hooks: a `backup` that a hook runs would start that hook again. */
+/** Our own hooks: a `backup` that a hook runs would start that hook again. And reports: their addresses are secrets. */
+const NOT_FOR_HOOKS: ReadonlySet<string> = new Set(
+  ENVIRONMENT.map(({ name }) => name).filter((name) => /^(?:BACKUP_(?:BEFORE|AFTER)$|MAIL_|PING_)/.test(name)),
+);
+
 function hookEnvironment(env: NodeJS.ProcessEnv, result: SessionResult | undefined): NodeJS.ProcessEnv {
-  const { BACKUP_BEFORE: _before, BACKUP_AFTER: _after, ...rest } = env;
+  const rest = Object.fromEntries(Object.entries(env).filter(([name]) => !NOT_FOR_HOOKS.has(name)));
   return result ? { ...rest, BACKUP_HOOK: "after", BACKUP_RESULT: result.outcome } : { ...rest, BACKUP_HOOK: "before" };
 }
 

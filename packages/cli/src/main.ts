@@ -4,10 +4,10 @@ import { run } from "./cli.js";
 export async function main(): Promise<void> {
   // Whatever the caller's umask: what is written here is for its owner alone.
   process.umask(0o077);
-  // A reader that left (`| head`) is no error, and no reason to stop.
+  // A reader that left (`| head`) is no error, and no reason to stop; a terminal that was closed says so by SIGHUP.
   for (const stream of [process.stdout, process.stderr])
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
+      if (error.code !== "EPIPE" && !(error.code === "EIO" && stream.isTTY)) throw error;
     });
   process.exitCode = await run(process.argv.slice(2), process.env);
 }

@@ -5,7 +5,7 @@ import { type Subcommand, addCommand } from "./commands/subcommand.js";
 import { COMMON_OPTIONS } from "./common-options.js";
 import { EXIT_STATUSES } from "./exit-statuses.js";
 import { ACTION_TYPES } from "./types/all.js";
-import { type Usage, usageError } from "./usage.js";
+import { type Usage, isAlike, usageError } from "./usage.js";
 
 /** Runs a command with its arguments, checked. */
 export type Handler = (command: Subcommand, args: object) => Promise<void>;
@@ -23,6 +23,7 @@ export function makeParser(argv: readonly string[], version: string, handle: Han
     // Known before the command is: `backup --dry-run imap …` must not take `imap` for a value.
     .boolean(BOOLEAN_OPTIONS)
     .version(version)
+    .alias("help", "h")
     .epilogue(`Exit status: ${EXIT_TEXT}. DEBUG=1 shows all.`)
     .strict()
     .exitProcess(false)
@@ -77,9 +78,15 @@ function addExamples(parser: Argv, commands: readonly Subcommand[]): void {
 
 function wrongCommand(word: string | undefined): BackupError {
   const types = ACTION_TYPES.map(({ name }) => name).join(", ");
-  return word === undefined
-    ? new BackupError("USAGE", `say what to back up: backup TYPE … (the types are: ${types}); see backup --help`)
-    : new BackupError("PLUGIN_UNKNOWN", `there is no type '${word}'; the types are: ${types}; see backup --help`);
+  if (word === undefined)
+    return new BackupError("USAGE", `say what to back up: backup TYPE … (the types are: ${types}); see backup --help`);
+  const meant = [...groups().keys()].find((name) => isAlike(name, word));
+  return new BackupError(
+    "PLUGIN_UNKNOWN",
+    meant === undefined
+      ? `there is no type '${word}'; the types are: ${types}; see backup --help`
+      : `there is no command '${word}'; did you mean backup ${meant}? See backup --help`,
+  );
 }
 
 const EXIT_TEXT = EXIT_STATUSES.map(({ status, short }) => `${status} ${short}`).join(", ");

@@ -1,10 +1,11 @@
 import { type BackupError, type BackupEvent, isBackupError } from "@backup/core";
 import type { Action, ActionContext } from "./action.js";
-import { runHooks } from "./hooks.js";
+import { type HookContext, runHooks } from "./hooks.js";
 import { perform } from "./perform.js";
 import type { PlannedAction } from "./plan/plan.js";
 import type { ManyRenderer } from "./render/many.js";
-import { type ActionResult, failedWith } from "./result.js";
+import { type ActionResult, failedWith, isDryRun } from "./result.js";
+import { signalAfter } from "./signal-after.js";
 import type { Turns } from "./turns.js";
 
 export interface PlanActionOptions {
@@ -13,12 +14,16 @@ export interface PlanActionOptions {
   /** No hooks. */
   readonly dryRun: boolean;
   readonly context: Omit<ActionContext, "onEvent">;
+  /** What failed is told by the list at the end alone. */
+  readonly isToldAtEnd: boolean;
   /** A hook that failed after the action: what that did stays as it is. */
   readonly onProblem: (problem: BackupError) => void;
 }
 
-/** Hooks after an interrupted action get this long, milliseconds: somebody waits for the end. */
-const INTERRUPTED_MS = 3000;
+/** Hooks after an interrupted action get this long from the signal on, milliseconds: somebody waits for the end. */
+const INTERRUPTED_MS = 4000;
+/** One whose time is over then is killed so soon, milliseconds: those of the plan come after it. */
+const HOOK_GRACE_MS = 500;
 
 /** Runs an action of a plan when it is its turn, between its hooks. What ends it is in the result. */
 export async function runPlannedAction(planned: PlannedAction, options: PlanActionOptions): Promise<ActionResult> {
@@ -38,7 +43,8 @@ export async function runPlannedAction(planned: PlannedAction, options: PlanActi
 
 async function runInTurn(planned: PlannedAction, options: PlanActionOptions): Promise<ActionResult> {
   const { action, hooks } = planned;
-  const { view, context, dryRun } = options;
+  const { view, context, dryRun, isToldAtEnd } = options;
+  using hooksEnd = signalAfter(context.signal, INTERRUPTED_MS);
   const shown = view.begin(action.name);
   const onEvent = (event: BackupEvent): void => shown.event(event);
   const prepared: Action = {
@@ -50,19 +56,25 @@ async function runInTurn(planned: PlannedAction, options: PlanActionOptions): Pr
   };
   const { result, error } = await perform(prepared, { ...context, onEvent });
   // Of an interruption one line is enough, for all.
-  if (error !== undefined && result.outcome !== "interrupted") shown.failed(error);
+  const isLeft = result.outcome === "interrupted" || (isToldAtEnd && isBackupError(error));
+  if (error !== undefined && !isLeft) shown.failed(error);
   shown.close();
-  if (!dryRun) await runAfter(planned, result, options);
+  const isStopped = result.outcome === "interrupted";
+  const stopping = isStopped ? { signal: hooksEnd.signal, graceMs: HOOK_GRACE_MS } : { signal: context.signal };
+  if (!dryRun) await runAfter(planned, result, { ...options, stopping });
   return result;
 }
 
-async function runAfter({ hooks }: PlannedAction, result: ActionResult, options: PlanActionOptions): Promise<void> {
-  const { context, onProblem } = options;
+interface AfterOptions extends PlanActionOptions {
+  readonly stopping: Pick<HookContext, "signal" | "graceMs">;
+}
+
+async function runAfter({ hooks }: PlannedAction, result: ActionResult, options: AfterOptions): Promise<void> {
+  const { context, onProblem, stopping } = options;
   const { outcome, startedAt, seconds } = result;
-  const signal = outcome === "interrupted" ? AbortSignal.timeout(INTERRUPTED_MS) : context.signal;
-  const session = { actions: [result], outcome, dryRun: false, startedAt, seconds };
+  const session = { actions: [result], outcome, dryRun: isDryRun(result), startedAt, seconds };
   try {
-    await runHooks(hooks.after, { env: context.env, signal, result: session });
+    await runHooks(hooks.after, { env: context.env, ...stopping, result: session });
   } catch (error) {
     if (!isBackupError(error)) throw error;
     onProblem(error);

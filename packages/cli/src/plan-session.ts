@@ -4,7 +4,7 @@ import type { CommandContext } from "./commands/subcommand.js";
 import type { Plan, PlannedAction } from "./plan/plan.js";
 import { type PlanActionOptions, runPlannedAction } from "./plan-action.js";
 import type { ManyRenderer } from "./render/many.js";
-import { tellSummary } from "./render/outcome.js";
+import { isToldAtEnd, tellSummary } from "./render/outcome.js";
 import { reportSession } from "./report-session.js";
 import type { ActionResult } from "./result.js";
 import { type SessionEnd, exitOfSession } from "./session.js";
@@ -34,24 +34,24 @@ export async function runPlanSession(
   const inner: Omit<ActionContext, "onEvent"> = { signal, debug, secrets, env };
   // As many listen as there are actions: that is no leak.
   setMaxListeners(0, signal);
-  let problems = 0;
-  const onProblem: PlanActionOptions["onProblem"] = (problem) => {
-    problems++;
-    view.problem(problem);
-  };
-  const run = async (planned: PlannedAction): Promise<ActionResult> => {
-    const result = await runPlannedAction(planned, { turns, view, dryRun, context: inner, onProblem });
+  const run = async (planned: PlannedAction, addProblems: (count: number) => void): Promise<ActionResult> => {
+    const onProblem: PlanActionOptions["onProblem"] = (problem) => {
+      addProblems(1);
+      view.problem(problem);
+    };
+    const options = { turns, view, dryRun, context: inner, isToldAtEnd: isToldAtEnd(context), onProblem };
+    const result = await runPlannedAction(planned, options);
     onEnd(result.name);
     return result;
   };
   const { file: name, reports, hooks } = plan;
   const onEvent = view.event.bind(view);
-  const ended = await reportSession(
-    { name, type: "plan", destination: "", dryRun, onEvent, reports, hooks },
+  const planned = actions.map(({ action: { name: own, type, destination } }) => ({ name: own, type, destination }));
+  const end = await reportSession(
+    { name, type: "plan", destination: "", dryRun, planned, onEvent, reports, hooks },
     context,
-    () => Promise.all(actions.map(run)),
+    (addProblems) => Promise.all(actions.map((action) => run(action, addProblems))),
   );
-  const end = { ...ended, problems: ended.problems + problems };
   const status = exitOfSession(end);
   view.close();
   tellSummary(end, status, context);

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFileSync, readdirSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { systemCode } from "@backup/core";
+import { atExit } from "./at-exit.js";
 
 export interface GroupOptions {
   readonly program: string;
@@ -17,10 +18,13 @@ export interface Ended {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A program in a process group of its own, with what it starts: one signal reaches all of it. */
+/**
+ * A program in a session of its own (setsid(2)), with what it starts. That may make process groups in the session, as
+ * timeout(1) does, and `set -m` of a shell: a signal goes to each of them.
+ */
 export interface ProcessGroup {
   readonly child: ChildProcess;
-  /** Of the group; that of the program. */
+  /** Of the program, and of its session. */
   readonly pid: number;
   /** The end of the program. What it started may run on. */
   readonly ended: Promise<Ended>;
@@ -29,10 +33,12 @@ export interface ProcessGroup {
 /** A process that has not ended. */
 export interface Member {
   readonly pid: number;
+  /** Its process group. */
+  readonly group: number;
   readonly name: string;
 }
 
-/** How often a group is looked at, milliseconds. */
+/** How often a session is looked at, milliseconds. */
 const LOOK_MS = 50;
 /** SIGKILL needs no patience, but a disk that hangs keeps a process for longer. */
 const KILLED_MS = 1000;
@@ -51,8 +57,8 @@ export async function startGroup({ program, args, env, stdio }: GroupOptions): P
 }
 
 /**
- * Waits for the end of the program, and then for `rest`. An abort ends the group, all of it, and is no error here:
- * SIGTERM, and after `graceMs` SIGKILL.
+ * Waits for the end of the program, and then for `rest`. An abort ends all of it, and is no error here: SIGTERM, and after
+ * `graceMs` SIGKILL. Where this process ends before, so does all of it.
  */
 export async function waitForGroup(
   { pid, ended }: ProcessGroup,
@@ -64,8 +70,9 @@ export async function waitForGroup(
 ): Promise<Ended> {
   let stopping: Promise<void> | undefined;
   const stop = (): void => {
-    stopping ??= endGroup(pid, graceMs);
+    stopping ??= endSession(pid, graceMs);
   };
+  using _killed = atExit(() => signalSession(pid, "SIGKILL"));
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();
   try {
@@ -78,46 +85,52 @@ export async function waitForGroup(
   }
 }
 
-/** Tells a group to end, waits for the last of it, and kills what is left. */
-async function endGroup(group: number, graceMs: number): Promise<void> {
-  signalGroup(group, "SIGTERM");
-  if (await isEmptyWithin(group, graceMs)) return;
-  signalGroup(group, "SIGKILL");
-  await isEmptyWithin(group, KILLED_MS);
+/** Tells a session to end, waits for the last of it, and kills what is left. */
+async function endSession(session: number, graceMs: number): Promise<void> {
+  signalSession(session, "SIGTERM");
+  if (await isEmptyWithin(session, graceMs)) return;
+  // Again and again: a group may have begun meanwhile.
+  await isEmptyWithin(session, KILLED_MS, () => signalSession(session, "SIGKILL"));
 }
 
-async function isEmptyWithin(group: number, ms: number): Promise<boolean> {
+async function isEmptyWithin(session: number, ms: number, look: () => void = () => {}): Promise<boolean> {
   const until = performance.now() + ms;
-  while (membersOf(group).length > 0) {
+  while (membersOf(session).length > 0) {
     if (performance.now() >= until) return false;
+    look();
     await setTimeout(LOOK_MS);
   }
   return true;
 }
 
-/** What of a group still runs. */
-export function membersOf(group: number): readonly Member[] {
-  if (!signalGroup(group, 0)) return [];
-  // Also there with nothing but processes that have ended and that nobody has waited for: as in a container without an init.
+/** To every group of a session; the first one is there also where proc(5) shows nothing. */
+function signalSession(session: number, signal: NodeJS.Signals): void {
+  for (const group of new Set([session, ...membersOf(session).map((member) => member.group)]))
+    signalGroup(group, signal);
+}
+
+/** What of a session still runs; where there is no proc(5), of its first group. */
+export function membersOf(session: number): readonly Member[] {
   let pids: readonly string[];
   try {
     pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
   } catch (error) {
     if (systemCode(error) !== "ENOENT") throw error;
-    return [{ pid: group, name: "a process" }];
+    return signalGroup(session, 0) ? [{ pid: session, group: session, name: "a process" }] : [];
   }
-  return pids.map((pid) => memberOf(group, pid)).filter((member) => member !== undefined);
+  return pids.map((pid) => memberOf(session, pid)).filter((member) => member !== undefined);
 }
 
-/** proc(5): the number, the name in parentheses, the state, the parent, the group. */
-function memberOf(group: number, pid: string): Member | undefined {
+/** proc(5): the number, the name in parentheses, the state, the parent, the group, the session. */
+function memberOf(session: number, pid: string): Member | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The name may hold anything; what follows is separated by spaces.
     const end = stat.lastIndexOf(")");
-    const [state, , found] = stat.slice(end + 2).split(" ");
-    if (Number(found) !== group || state === "Z" || state === "X") return undefined;
-    return { pid: Number(pid), name: stat.slice(stat.indexOf("(") + 1, end) };
+    const [state, , group, found] = stat.slice(end + 2).split(" ");
+    // One that has ended and that nobody has waited for is no more: as in a container without an init.
+    if (Number(found) !== session || state === "Z" || state === "X") return undefined;
+    return { pid: Number(pid), group: Number(group), name: stat.slice(stat.indexOf("(") + 1, end) };
   } catch (error) {
     // It has ended meanwhile, or is hidden from us (hidepid).
     if (["ENOENT", "ESRCH", "EACCES", "EPERM"].includes(systemCode(error) ?? "")) return undefined;

@@ -7,17 +7,15 @@ import { problemTeller } from "./render/error.js";
 import { openReporters } from "./reports/open-reporters.js";
 import type { ReportSettings, Reporter } from "./reports/reporter.js";
 import { hooksFromEnv, reportsFromEnv } from "./reports/settings.js";
-import type { ActionResult } from "./result.js";
-import { type SessionEnd, runSession } from "./session.js";
+import { type Planned, type SessionEnd, type Work, runSession } from "./session.js";
 
-export interface ReportedSession {
-  /** What runs: an action, a script, a plan. For the journal of a script that this is a part of. */
-  readonly name: string;
-  readonly type: string;
-  readonly destination: string;
+/** What runs: an action, a script, a plan. For the journal of a script that this is a part of. */
+export interface ReportedSession extends Planned {
   readonly dryRun: boolean;
+  /** Its actions, where they are known before it begins. */
+  readonly planned?: readonly Planned[] | undefined;
   readonly onEvent: EventSink;
-  /** Before those that the environment asks for. */
+  /** Before those that the environment asks for; inside of a script instead of them. */
   readonly reports?: ReportSettings | undefined;
   /** Inside of those that the environment asks for. */
   readonly hooks?: Hooks | undefined;
@@ -27,29 +25,30 @@ export interface ReportedSession {
 const TO_END_MS = 9000;
 
 /**
- * Runs actions with the reports and hooks that the environment asks for, and those given. Inside of a script it is noted in
- * the script's journal instead: whoever runs the script reports for all of it.
+ * Runs actions with the reports and hooks that the environment asks for, and those given. Inside of a script there are only
+ * those given, and it is noted in the script's journal: whoever runs the script does what the environment asks for.
  * @throws BackupError USAGE, SECRET_MISSING, SECRET_UNREADABLE
  */
 export async function reportSession(
-  { name, type, destination, dryRun, onEvent, reports = {}, hooks = NO_HOOKS }: ReportedSession,
+  { name, type, destination, dryRun, planned = [], onEvent, reports = {}, hooks = NO_HOOKS }: ReportedSession,
   context: CommandContext,
-  work: () => Promise<readonly ActionResult[]>,
+  work: Work,
 ): Promise<SessionEnd> {
   const { env, secrets, signal } = context;
   const onProblem = problemTeller(context);
   const journal = env[JOURNAL];
   if (journal !== undefined) {
+    const reporters = await openReporters(reports, { secrets, onEvent });
     const end = beginInJournal(journal, { name, type, destination, startedAt: new Date().toISOString() });
-    const ended = await runSession({ reporters: [], hooks, dryRun, env, signal, onProblem }, work);
-    end(...ended.result.actions);
+    const ended = await runSession({ reporters, hooks, dryRun, env, signal, planned, onProblem }, work);
+    end(ended.result.actions, ended.problems);
     return ended;
   }
   const reporters = await sessionReporters(reports, { env, secrets, onEvent });
   const outer = hooksFromEnv(env);
   const all: Hooks = { before: [...outer.before, ...hooks.before], after: [...hooks.after, ...outer.after] };
   if (reporters.length + all.after.length > 0) context.allowToEnd(TO_END_MS);
-  return runSession({ reporters, hooks: all, dryRun, env, signal, onProblem }, work);
+  return runSession({ reporters, hooks: all, dryRun, env, signal, planned, onProblem }, work);
 }
 
 /**

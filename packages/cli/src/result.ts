@@ -23,15 +23,25 @@ export interface ActionResult {
 export interface SessionResult {
   readonly actions: readonly ActionResult[];
   readonly outcome: Outcome;
+  /** It was asked for, or every single action was one. */
   readonly dryRun: boolean;
   readonly startedAt: string;
   readonly seconds: number;
 }
 
-/** The outcome of all: the worst, where an interruption hides what the rest would have been. */
-export function worst(outcomes: readonly Outcome[]): Outcome {
+/**
+ * The outcome of all: the worst. An interruption hides what the rest would have been if the run itself was told to stop; an
+ * action that was ended alone has failed.
+ */
+export function worst(actions: readonly ActionResult[], { isStopped }: { readonly isStopped: boolean }): Outcome {
+  const outcomes = actions.map(({ outcome }) => (outcome === "interrupted" && !isStopped ? "failed" : outcome));
   const order: readonly Outcome[] = ["interrupted", "failed", "partial"];
   return order.find((outcome) => outcomes.includes(outcome)) ?? "ok";
+}
+
+/** Whether it wrote nothing because that was asked for, by whoever: such an action is no backup. */
+export function isDryRun({ report }: ActionResult): boolean {
+  return report?.dryRun === true;
 }
 
 export function exitOfOutcome(outcome: Outcome): number {

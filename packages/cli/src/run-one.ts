@@ -1,10 +1,13 @@
-import { BackupError, type ErrorCode } from "@backup/core";
+import { BackupError, type ErrorCode, isBackupError } from "@backup/core";
 import type { Action, ActionContext } from "./action.js";
 import type { CommandContext } from "./commands/subcommand.js";
+import { JOURNAL } from "./journal.js";
 import { perform } from "./perform.js";
 import { jsonRenderer } from "./render/json.js";
 import { plainRenderer } from "./render/plain.js";
 import { tellError } from "./render/error.js";
+import { isToldAtEnd } from "./render/outcome.js";
+import { formatSummary } from "./render/summary.js";
 import { reportSession } from "./report-session.js";
 import { exitOfSession } from "./session.js";
 
@@ -14,19 +17,25 @@ export async function runOne(
   { dryRun }: { readonly dryRun: boolean },
   context: CommandContext,
 ): Promise<number> {
-  const { signal, debug, secrets, env, json } = context;
+  const { signal, debug, secrets, env, json, quiet } = context;
+  const isPart = env[JOURNAL] !== undefined;
   const renderer = json
     ? jsonRenderer(process.stdout, { debug })
     : plainRenderer(process.stdout, process.stderr, context);
   context.onLeave(() => renderer.close());
   const inner: ActionContext = { onEvent: renderer.event.bind(renderer), signal, debug, secrets, env };
   const { name, type, destination } = action;
+  const planned = { name, type, destination };
+  const about = { ...planned, dryRun, planned: [planned], onEvent: inner.onEvent };
   let isBegun = false;
-  const end = await reportSession({ name, type, destination, dryRun, onEvent: inner.onEvent }, context, async () => {
+  const end = await reportSession(about, context, async () => {
     isBegun = true;
     const { result, error } = await perform(action, inner);
     renderer.close();
-    if (error !== undefined) tellError(error, context);
+    const isLeft = isPart && isBackupError(error) && isToldAtEnd(context);
+    if (error !== undefined && !isLeft) tellError(error, context);
+    // What would be done is what was asked for.
+    if (result.report?.dryRun && quiet && !json && !isPart) process.stdout.write(`${formatSummary(result.report)}\n`);
     return [result];
   });
   const [only] = end.result.actions;

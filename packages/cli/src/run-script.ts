@@ -1,7 +1,8 @@
-import { BackupError, type EventSink, isBackupError, systemCode, throwIfAborted } from "@backup/core";
+import type { StdioOptions } from "node:child_process";
+import { BackupError, isBackupError, systemCode, throwIfAborted } from "@backup/core";
 import type { CommandContext } from "./commands/subcommand.js";
 import { type Command, describeEnd } from "./hooks.js";
-import { JOURNAL, readJournal } from "./journal.js";
+import { JOURNAL, type Journal, readJournal } from "./journal.js";
 import { type Ended, type Member, type ProcessGroup, startGroup, waitForGroup } from "./process-group.js";
 import { tellError } from "./render/error.js";
 import { jsonRenderer } from "./render/json.js";
@@ -27,6 +28,11 @@ export interface RunScriptOptions {
 const GRACE_MS = 4500;
 const INNER_GRACE_MS = 3500;
 
+const PLAIN: StdioOptions = ["ignore", "inherit", "inherit"];
+
+/** Where stdout is for events: what a script prints goes to stderr, as 1, 2 and 8, and bin/backup finds stdout as 7. */
+const BESIDE_EVENTS: StdioOptions = ["ignore", 2, 2, "ignore", "ignore", "ignore", "ignore", 1, 2];
+
 /** Runs a script in which `backup` is a command, lists what became of each action; resolves to the exit status. */
 export async function runScript({ file, dryRun }: RunScriptOptions, context: CommandContext): Promise<number> {
   const renderer = context.json
@@ -35,7 +41,9 @@ export async function runScript({ file, dryRun }: RunScriptOptions, context: Com
   const onEvent = renderer.event.bind(renderer);
   const command = await interpreterOf(file, context.secrets);
   const about = { name: file, type: "script", destination: "", dryRun, onEvent };
-  const end = await reportSession(about, context, () => work({ file, dryRun, command, onEvent }, context));
+  const end = await reportSession(about, context, (addProblems) =>
+    work({ file, dryRun, command, addProblems }, context),
+  );
   const status = exitOfSession(end);
   tellSummary(end, status, context);
   return status;
@@ -43,12 +51,13 @@ export async function runScript({ file, dryRun }: RunScriptOptions, context: Com
 
 interface Work extends RunScriptOptions {
   readonly command: Command;
-  readonly onEvent: EventSink;
+  /** Those of its commands, which they have told. */
+  readonly addProblems: (count: number) => void;
 }
 
 /** The results of all actions, and that of the script itself where theirs do not say all. */
 async function work(
-  { file, dryRun, command, onEvent }: Work,
+  { file, dryRun, command, addProblems }: Work,
   context: CommandContext,
 ): Promise<readonly ActionResult[]> {
   const { signal } = context;
@@ -58,26 +67,46 @@ async function work(
     const seconds = (performance.now() - started) / 1000;
     return { name: file, type: "script", destination: "", startedAt, seconds, ...failedWith(error) };
   };
-  const warn = (code: string, message: string): void => onEvent({ type: "warning", code, message });
   let actions: readonly ActionResult[] = [];
   try {
     throwIfAborted(signal);
     await using directory = await openScriptDirectory();
     const { journal } = directory;
     const { ended, left } = await runToEnd(command, { journal, dryRun, file }, context);
-    ({ actions } = readJournal(journal, { isStopped: signal.aborted }));
-    if (left.length > 0) warn("SCRIPT_LEFT", describeLeft(file, left));
+    const noted = readJournal(journal, { isStopped: signal.aborted });
+    ({ actions } = noted);
+    addProblems(noted.problems);
     if (signal.aborted && actions.some(({ outcome }) => outcome === "interrupted")) return actions;
     throwIfAborted(signal);
-    if (ended.code !== 0 && !actions.some(({ status }) => status === ended.code))
-      throw new BackupError("SCRIPT_FAILED", `${file} ${describeEnd(ended)}, and none of its actions did`);
-    if (actions.length === 0) warn("NO_ACTION", `no action was run: ${file} has ended, and started no \`backup\``);
+    const fault = faultOf({ ended, left }, noted);
+    if (fault !== undefined) throw new BackupError("SCRIPT_FAILED", `${file} ${fault}`);
     return actions;
   } catch (error) {
     // What no person can mend is told with all that is known of it.
     if (!isBackupError(error)) tellError(error, context);
     return [...actions, own(error)];
   }
+}
+
+interface ScriptEnd {
+  readonly ended: Ended;
+  /** Not waited for. */
+  readonly left: readonly Member[];
+}
+
+/** What is wrong with a script that no action of it tells; undefined: nothing. */
+function faultOf({ ended, left }: ScriptEnd, { actions, statuses }: Journal): string | undefined {
+  if (left.length > 0) return describeLeft(left);
+  const how = describeEnd(ended);
+  if (actions.length === 0)
+    return ended.code === 0
+      ? "has ended and started no action, so nothing was backed up; write one into it: backup imap USER DEST SERVER"
+      : `${how} before it started any action, so nothing was backed up; what it printed may say why`;
+  if (ended.code === 0 || (ended.code !== null && statuses.has(ended.code))) return undefined;
+  const isWell = actions.every(({ outcome }) => outcome === "ok");
+  return isWell
+    ? `${how} although each action in it went well; look at its own commands`
+    : `${how}, which is that of none of its actions; look at its own commands too`;
 }
 
 interface Running {
@@ -90,13 +119,13 @@ async function runToEnd(
   [program, ...args]: Command,
   { file, journal, dryRun }: Running,
   context: CommandContext,
-): Promise<{ readonly ended: Ended; readonly left: readonly Member[] }> {
+): Promise<ScriptEnd> {
   const { signal } = context;
   const env = scriptEnvironment({ journal, dryRun }, context);
   let group: ProcessGroup;
   try {
     // Without stdin: what asks a person would wait for ever where there is none.
-    group = await startGroup({ program, args, env, stdio: ["ignore", "inherit", "inherit"] });
+    group = await startGroup({ program, args, env, stdio: context.json ? BESIDE_EVENTS : PLAIN });
   } catch (error) {
     const code = systemCode(error) ?? "unknown error";
     const hint = code === "EACCES" ? "make it executable: chmod +x" : "is that installed?";
@@ -115,7 +144,7 @@ async function runToEnd(
   return { ended, left };
 }
 
-function describeLeft(file: string, left: readonly Member[]): string {
+function describeLeft(left: readonly Member[]): string {
   const names = left.map(({ pid, name }) => `${name} (${pid})`).join(", ");
-  return `${file} has ended and left something running that is not waited for: ${names}; end it in the script, or start it with setsid`;
+  return `has ended and left something running that was not waited for: ${names}; let the script wait for it (wait) or end it, or start with setsid what is no part of the backup`;
 }

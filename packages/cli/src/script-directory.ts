@@ -1,7 +1,9 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BackupError, systemCode } from "@backup/core";
+import { atExit } from "./at-exit.js";
 
 /** Where the commands in a script note what they did. */
 export interface ScriptDirectory extends AsyncDisposable {
@@ -11,7 +13,7 @@ export interface ScriptDirectory extends AsyncDisposable {
 /** In a container that is read-only it may be the only one that takes files. */
 const MEMORY = "/dev/shm";
 
-/** A private directory (0700) with an empty journal; removed at the end. @throws BackupError SCRIPT_FAILED */
+/** A private directory (0700) with an empty journal; removed at the end, and when this process ends before. @throws BackupError SCRIPT_FAILED */
 export async function openScriptDirectory(): Promise<ScriptDirectory> {
   const places = [...new Set([tmpdir(), MEMORY])];
   const errors: unknown[] = [];
@@ -33,13 +35,18 @@ export async function openScriptDirectory(): Promise<ScriptDirectory> {
 
 async function makeIn(place: string): Promise<ScriptDirectory> {
   const path = await mkdtemp(join(place, "backup-"));
-  const remove = (): Promise<void> => rm(path, { recursive: true, force: true, maxRetries: 5 });
+  const remove = (): void => rmSync(path, { recursive: true, force: true, maxRetries: 5 });
+  const left = atExit(remove);
+  const dispose = async (): Promise<void> => {
+    left[Symbol.dispose]();
+    remove();
+  };
   const journal = join(path, "journal");
   try {
     await writeFile(journal, "", { mode: 0o600 });
   } catch (error) {
-    await remove();
+    await dispose();
     throw error;
   }
-  return { journal, [Symbol.asyncDispose]: remove };
+  return { journal, [Symbol.asyncDispose]: dispose };
 }

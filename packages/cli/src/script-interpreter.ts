@@ -2,7 +2,7 @@ import { access, constants, open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { BackupError, systemCode } from "@backup/core";
 import type { Command } from "./hooks.js";
-import { scriptMissing } from "./script-missing.js";
+import { noScript } from "./script-missing.js";
 
 /** A first line may be so long, bytes; Linux reads 256. */
 const HEAD_BYTES = 1024;
@@ -38,9 +38,9 @@ async function readHead(file: string, directory: string): Promise<Buffer> {
     await using handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
     const stats = await handle.stat();
     if (stats.isDirectory())
-      throw scriptMissing(
+      throw noScript(
         `${file} is a directory, and a script is needed; docker makes one where the file to mount does not exist`,
-        directory,
+        { file, directory },
       );
     if (!stats.isFile()) throw failed(`${file} is no regular file; a script must be one`);
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
@@ -48,7 +48,7 @@ async function readHead(file: string, directory: string): Promise<Buffer> {
   } catch (error) {
     if (error instanceof BackupError) throw error;
     const code = systemCode(error) ?? "unknown error";
-    if (code === "ENOENT" || code === "ENOTDIR") throw scriptMissing(`there is no script ${file}`, directory);
+    if (code === "ENOENT" || code === "ENOTDIR") throw noScript(`there is no script ${file}`, { file, directory });
     throw failed(`${file} cannot be read (${code}) by ${whoever()}; make it readable: chmod a+r FILE`, error);
   }
 }

@@ -1,9 +1,21 @@
+import { join } from "node:path";
 import { BackupError } from "@backup/core";
+
+/** Of a script that was named, one line says enough; of the one in its usual place, `scriptMissing` says how it gets there. */
+export function noScript(
+  what: string,
+  { file, directory }: { readonly file: string; readonly directory: string },
+): BackupError {
+  if (file === join(directory, "backup")) return scriptMissing(what, directory);
+  return new BackupError("SCRIPT_MISSING", `${what}; name the file of a script`);
+}
 
 /** For somebody who starts the container for the first time: what is missing, and both ways to run it. */
 export function scriptMissing(what: string, directory: string): BackupError {
   const lines = [
     `${what}.`,
+    "",
+    "Outside of a container, name one: backup run FILE. See backup --help",
     "",
     "In a container, mount a directory with the script and the passwords it needs:",
     "",
@@ -19,8 +31,6 @@ export function scriptMissing(what: string, directory: string): BackupError {
     "",
     `  docker run --rm -v /etc/backup:${directory}:ro -v /srv/mail:/mail IMAGE backup imap \\`,
     "    alice@example.org /mail/alice mail.example.org",
-    "",
-    "Outside of a container: backup run FILE. See backup --help",
   ];
   return new BackupError("SCRIPT_MISSING", lines.join("\n"));
 }

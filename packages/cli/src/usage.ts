@@ -1,4 +1,5 @@
 import { BackupError } from "@backup/core";
+import { editDistance } from "./edit-distance.js";
 
 export interface Usage {
   /** The command, as it is typed. */
@@ -40,12 +41,15 @@ export function checkGivenOnce(args: Readonly<Record<string, unknown>>, names: r
   if (twice !== undefined) throw usage(`option --${twice} is given more than once; give it once`);
 }
 
-/** Without their dashes, one begins like the other: `dryrun`, `allow-delete`, `src-secret`. */
+/**
+ * Without their dashes, one begins like the other (`dryrun`, `allow-delete`, `src-secret`), or a letter or two of a long
+ * one are wrong (`srcsceret`).
+ */
 export function isAlike(a: string, b: string): boolean {
   const [short = "", long = ""] = [a, b]
     .map((name) => name.replaceAll("-", "").toLowerCase())
     .toSorted((x, y) => x.length - y.length);
-  return short.length > 2 && long.startsWith(short);
+  return short.length > 2 && (long.startsWith(short) || editDistance(short, long) <= (long.length > 5 ? 2 : 1));
 }
 
 function usage(message: string): BackupError {

@@ -2,8 +2,8 @@ import { setTimeout } from "node:timers/promises";
 import { BackupError, isBackupError } from "@backup/core";
 import type { CommandContext } from "./commands/subcommand.js";
 import { EXIT } from "./exit-code.js";
-import { HEALTH_FILE, type Health } from "./health.js";
-import type { Plan } from "./plan/plan.js";
+import { HEALTH_FILE } from "./health.js";
+import type { Plan, PlannedAction } from "./plan/plan.js";
 import { runPlanSession } from "./plan-session.js";
 import { tellError } from "./render/error.js";
 import { manyRenderer } from "./render/many.js";
@@ -14,6 +14,7 @@ import { type Agenda, firstDue } from "./schedule-agenda.js";
 import { Turns } from "./turns.js";
 import { startHealthBeat } from "./watch-health.js";
 import { type WatchClock, type WatchLoop, watchLoop } from "./watch-loop.js";
+import { type RunEnd, watchRecord } from "./watch-record.js";
 import { watchTeller } from "./watch-teller.js";
 
 export interface WatchOptions {
@@ -46,22 +47,24 @@ export async function watchPlan(plan: Plan, options: WatchOptions, context: Comm
   await using health = env[HEALTH_FILE] ? await startHealthBeat(env[HEALTH_FILE], warn) : undefined;
   const tellNext = (agenda: Agenda): void => void health?.set({ next: isoOf(firstDue(agenda)?.due) });
   let isInterrupted = false;
+  const record = watchRecord(plan);
 
   const run: WatchLoop["run"] = async (of, actions, onEnd) => {
-    const last = await lastOf(async () => {
+    const ended = await endOf(actions, context, async () => {
       const session = { plan: of, actions, turns, view, dryRun: options.dryRun, onEnd };
-      const { result } = await runPlanSession(session, context);
-      const failed = result.actions.filter(({ outcome }) => outcome === "failed");
-      return { outcome: result.outcome, failed: failed.map(({ name }) => name) };
-    }, context);
-    isInterrupted ||= last.outcome === "interrupted";
-    await health?.set({ last: { ...last, at: new Date().toISOString() } });
+      return (await runPlanSession(session, context)).result;
+    });
+    isInterrupted ||= ended.outcome === "interrupted";
+    record.note(ended);
+    await health?.set({ last: record.last() });
   };
   const reread = async (): Promise<Plan | undefined> => {
     try {
       const read = await options.reread();
       await check(read);
       turns.setLimits(read.limits);
+      record.follow(read);
+      await health?.set({ last: record.last() });
       return read;
     } catch (error) {
       tellError(error, context);
@@ -96,17 +99,18 @@ export async function watchPlan(plan: Plan, options: WatchOptions, context: Comm
   return EXIT.interrupted;
 }
 
-/** What a run that could not even report says of itself; it never ends the watch. */
-async function lastOf(
-  work: () => Promise<Pick<NonNullable<Health["last"]>, "outcome" | "failed">>,
+/** How a run ended. One that could not even report counts as failed, each of its actions; it never ends the watch. */
+async function endOf(
+  actions: readonly PlannedAction[],
   context: CommandContext,
-): Promise<Pick<NonNullable<Health["last"]>, "outcome" | "failed">> {
+  work: () => Promise<RunEnd>,
+): Promise<RunEnd> {
   try {
     return await work();
   } catch (error) {
     tellError(error, context);
-    const isStopped = isBackupError(error, "ABORTED");
-    return { outcome: isStopped ? "interrupted" : "failed", failed: ["the run as a whole"] };
+    const outcome = isBackupError(error, "ABORTED") ? "interrupted" : "failed";
+    return { outcome, actions: actions.map(({ action: { name } }) => ({ name, outcome })) };
   }
 }
 

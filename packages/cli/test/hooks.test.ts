@@ -21,6 +21,16 @@ const RESULT: SessionResult = {
   seconds: 1,
 };
 
+const ACTION = {
+  name: "a",
+  type: "imap",
+  destination: "d",
+  outcome: "ok",
+  status: 0,
+  startedAt: RESULT.startedAt,
+  seconds: 1,
+} as const;
+
 const at = (name: string): string => join(directory.path, name);
 
 async function writeHook(text: string, mode = 0o755): Promise<string> {
@@ -68,6 +78,21 @@ describe("a hook", () => {
     const hook = await writeHook(`#!/bin/sh\nsleep 0.1; cat > "$OUT"`);
     await runHooks([[hook]], context({ result }));
     expect(JSON.parse(await readFile(at("out"), "utf8"))).toEqual(result);
+  });
+
+  it("is over when its program has ended, though what it left holds its input and never reads", async () => {
+    const result = { ...RESULT, actions: [{ ...ACTION, name: "x".repeat(1_000_000) }] };
+    await runHooks([["sh", "-c", 'sleep 60 <&0 & echo $! > "$OUT"']], context({ result }));
+    const pid = Number(await readFile(at("out"), "utf8"));
+    expect(await isRunning(pid)).toBe(true);
+    process.kill(pid);
+  });
+
+  it("gets no address of mail or pings, and what else there is", async () => {
+    const reports = { MAIL_TO: "a@b", MAIL_URL: "smtp://u:p@h", PING_URL: "http://h/1", PING_FAIL_URL: "http://h/2" };
+    const env = { PATH: process.env.PATH, OUT: at("out"), METRICS_FILE: "/m", PING_HOST: "h", ...reports };
+    await runHooks([["sh", "-c", 'env | grep -E "^(MAIL|PING|METRICS)_" | sort > "$OUT"']], context({ env }));
+    expect(await readFile(at("out"), "utf8")).toBe("METRICS_FILE=/m\nPING_HOST=h\n");
   });
 
   it("does not start itself again by a `backup` that it runs", async () => {

@@ -28,20 +28,47 @@ function ok(name: string): ActionResult {
 describe("a journal", () => {
   it("gives back what was noted, in the order in which it began", () => {
     const [a, b] = [beginInJournal(file, begin("a")), beginInJournal(file, begin("b\n\u2028\u0000é"))];
-    b(ok("b\n\u2028\u0000é"));
-    a({ ...ok("a"), outcome: "failed", status: 1, error: { code: "TIMEOUT", message: "too\nlate" } });
+    b([ok("b\n\u2028\u0000é")]);
+    a([{ ...ok("a"), outcome: "failed", status: 1, error: { code: "TIMEOUT", message: "too\nlate" } }]);
     expect(readJournal(file)).toEqual({
       actions: [
         { ...ok("a"), outcome: "failed", status: 1, error: { code: "TIMEOUT", message: "too\nlate" } },
         ok("b\n\u2028\u0000é"),
       ],
+      problems: 0,
+      statuses: new Set([0, 1]),
       unended: [],
     });
   });
 
+  it("knows with which statuses its commands may have ended", () => {
+    const noted = (problems: number, ...statuses: readonly number[]) => {
+      const outcomes = new Map([
+        [0, "ok"],
+        [3, "partial"],
+        [130, "interrupted"],
+      ] as const);
+      const results = statuses.map(
+        (status): ActionResult => ({
+          ...ok("x"),
+          status,
+          outcome: outcomes.get(status as 0 | 3 | 130) ?? "failed",
+        }),
+      );
+      beginInJournal(file, begin("run"))(results, problems);
+      const { statuses: all, problems: sum } = readJournal(file);
+      return [[...all].toSorted((one, other) => one - other), sum];
+    };
+    expect(noted(0, 0)).toEqual([[0], 0]);
+    expect(noted(2, 0, 0)).toEqual([[0, 4], 2]);
+    // Of many, where one was refused: 1, as one for all has it.
+    expect(noted(1, 2, 0)).toEqual([[0, 1, 2, 4], 3]);
+    expect(noted(0, 3, 130)).toEqual([[0, 1, 2, 3, 4, 130], 3]);
+  });
+
   it("takes what has no end for killed, or for stopped with the run", () => {
     beginInJournal(file, begin("a"));
-    beginInJournal(file, begin("b"))(ok("b"));
+    beginInJournal(file, begin("b"))([ok("b")]);
     expect(readJournal(file, { now: SOON })).toEqual({
       actions: [
         {
@@ -53,6 +80,8 @@ describe("a journal", () => {
         },
         ok("b"),
       ],
+      problems: 0,
+      statuses: new Set([0, 1]),
       unended: [process.pid],
     });
     expect(readJournal(file, { now: SOON, isStopped: true }).actions[0]).toMatchObject({
@@ -67,9 +96,9 @@ describe("a journal", () => {
   it("holds as many actions in the place of one as a run in a run had", () => {
     const [run, other] = [beginInJournal(file, begin("run")), beginInJournal(file, begin("other"))];
     const none = beginInJournal(file, begin("none"));
-    other(ok("other"));
-    run(ok("x"), ok("y"));
-    none();
+    other([ok("other")]);
+    run([ok("x"), ok("y")]);
+    none([]);
     expect(readJournal(file).actions).toEqual([ok("x"), ok("y"), ok("other")]);
   });
 
@@ -78,7 +107,7 @@ describe("a journal", () => {
     const whole = await readFile(file, "utf8");
     // The disk was full, or the writer was killed.
     await appendFile(file, whole.trim().slice(0, 40));
-    end(ok("a"));
+    end([ok("a")]);
     for (const line of ["null", "[]", "{}", '"text"', '{"id":"x"}', '{"is":"begin","id":"x"}', '{"is":"end","id":"y"}'])
       await appendFile(file, `${line}\n`);
     const { actions } = readJournal(file);
@@ -90,7 +119,7 @@ describe("a journal", () => {
 
   it("is empty before anything began", async () => {
     await writeFile(file, "");
-    expect(readJournal(file)).toEqual({ actions: [], unended: [] });
+    expect(readJournal(file)).toEqual({ actions: [], problems: 0, statuses: new Set(), unended: [] });
   });
 
   it("is for its owner alone, and says when it cannot be written", async () => {

@@ -88,6 +88,7 @@ describe("the list of actions", () => {
 
   it("says once what type it is", () => {
     expect(linesOf(session({ ...OK, name: "imap alice" }))[0]).toMatch(/^OK {2}imap alice {2}/);
+    expect(linesOf(session({ ...KO, type: "run", name: "run" }))[0]).toMatch(/^KO {2}run {2}/);
     expect(linesOf(session({ ...OK, name: "imaps" }))[0]).toMatch(/^OK {2}imap imaps {2}/);
   });
 
@@ -95,6 +96,11 @@ describe("the list of actions", () => {
     expect(linesOf({ ...session(OK), dryRun: true }).at(-1)).toBe(
       "1 action: 1 OK in 12.3s (dry run, nothing was written)",
     );
+    const dry = { ...OK, report: { ...REPORT, dryRun: true } };
+    expect(linesOf(session(OK, dry)).slice(0, 2)).toEqual([
+      "OK  imap alice  120 new, 3 deleted, 14.2 MB, 3.2s",
+      "OK  imap alice  120 new, 3 deleted, 14.2 MB, 3.2s (dry run)",
+    ]);
     expect(linesOf(session())).toEqual(["no actions in 12.3s"]);
   });
 

@@ -8,12 +8,16 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { EXAMPLE_PLAN } from "../src/plan/example.js";
 import { planSchema } from "../src/plan/schema.js";
 import { ACTION_TYPES } from "../src/types/all.js";
-import { runBackup } from "../../../test/support/command.js";
+import { runBackup, writeSecret } from "../../../test/support/command.js";
 import { type TemporaryDirectory, temporaryDirectory } from "../../../test/support/temporary-directory.js";
 
 let directory: TemporaryDirectory;
+/** Where the secrets are of `ONE` and of the example. */
+let env: NodeJS.ProcessEnv;
 beforeAll(async () => {
   directory = await temporaryDirectory();
+  for (const user of ["alice", "alice@example.org"]) await writeSecret(directory.path, `${user}.password`, "secret");
+  env = { BACKUP_DIR: directory.path };
 });
 afterAll(() => directory[Symbol.asyncDispose]());
 
@@ -28,7 +32,7 @@ const ONE = "actions: [{ type: imap, user: alice, destination: /srv/a, server: m
 describe("backup config check", () => {
   it("says that all is well, and when actions run next", async () => {
     const file = await planFile("good.yaml", `schedule: 0 12 1 1 *\ntime-zone: Asia/Tokyo\n${ONE}`);
-    const { code, stdout, stderr } = await runBackup(["config", "check", file]);
+    const { code, stdout, stderr } = await runBackup(["config", "check", file], env);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(
       /^\/\S+\/good\.yaml: 1 action, all is well\n {2}alice → \/srv\/a {2}next run 20\d\d-01-01 12:00:00 Asia\/Tokyo\n$/,
@@ -38,8 +42,8 @@ describe("backup config check", () => {
   it("says no times where there is no schedule, and nothing with -q", async () => {
     const file = await planFile("simple.yaml", ONE);
     const [plain, quiet] = await Promise.all([
-      runBackup(["config", "check", file]),
-      runBackup(["-q", "config", "check", file]),
+      runBackup(["config", "check", file], env),
+      runBackup(["-q", "config", "check", file], env),
     ]);
     expect(plain).toMatchObject({ code: 0, stdout: `${file}: 1 action, all is well\n`, stderr: "" });
     expect(quiet).toMatchObject({ code: 0, stdout: "", stderr: "" });
@@ -47,7 +51,7 @@ describe("backup config check", () => {
 
   it("prints it as JSON", async () => {
     const file = await planFile("json.yaml", ONE);
-    const { code, stdout } = await runBackup(["config", "check", file, "--json"]);
+    const { code, stdout } = await runBackup(["config", "check", file, "--json"], env);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toEqual({
       type: "plan",
@@ -56,9 +60,45 @@ describe("backup config check", () => {
     });
   });
 
+  it("warns of every file of a secret that is missing here, by the action's name, also with -q", async () => {
+    const file = await planFile(
+      "secrets.yaml",
+      `actions:
+  - { type: imap, user: alice, destination: /srv/a, server: mail.example.org }
+  - { type: imap, user: bob, destination: /srv/b, server: mail.example.org }
+  - { type: imap, name: carol, user: c, destination: "nas:c", server: mail.example.org, srcsecret: /none, dstsecret: /no/key, dstpassphrase: /no/phrase }
+  - { type: imap, user: dora, destination: /srv/d, server: mail.example.org, srcsecret: { env: DORA_PASSWORD } }
+`,
+    );
+    const [plain, quiet, json] = await Promise.all([
+      runBackup(["config", "check", file], env),
+      runBackup(["-q", "config", "check", file], env),
+      runBackup(["config", "check", file, "--json"], env),
+    ]);
+    expect(plain).toMatchObject({ code: 0, stdout: `${file}: 4 actions, nothing wrong in it, 4 warnings\n` });
+    const lines = plain.stderr.split("\n");
+    expect(lines).toEqual([
+      expect.stringMatching(/^warning: bob → \/srv\/b: .*\/bob\.password\b/),
+      expect.stringMatching(/^warning: carol: .*\/none\b/),
+      "warning: carol: the private key /no/key of --dstsecret does not exist; check the path",
+      "warning: carol: the file /no/phrase of --dstpassphrase cannot be read (ENOENT); check the path",
+      "",
+    ]);
+    expect(quiet).toEqual({ ...plain, stdout: "" });
+    const printed = json.stdout.trimEnd().split("\n");
+    const missing = { type: "warning", code: "SECRET_MISSING" };
+    expect(printed.map((line) => JSON.parse(line) as object)).toMatchObject([
+      missing,
+      missing,
+      missing,
+      missing,
+      { type: "plan" },
+    ]);
+  });
+
   it("says everything that is wrong, one thing a line", async () => {
     const file = await planFile("bad.yaml", `concurrency: 0\n${ONE}frequency: daily\n`);
-    const { code, stdout, stderr } = await runBackup(["config", "check", file]);
+    const { code, stdout, stderr } = await runBackup(["config", "check", file], env);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     const lines = stderr.replace("backup: ", "").trimEnd().split("\n");
     expect(lines.map((line) => line.replace(/: [^:]*(: .*)?$/, ""))).toEqual([`${file}:1:14`, `${file}:3:1`]);
@@ -98,7 +138,7 @@ describe("backup config example", () => {
     const { code, stdout } = await runBackup(["config", "example"]);
     expect({ code, stdout }).toEqual({ code: 0, stdout: EXAMPLE_PLAN });
     const file = await planFile("example.yaml", stdout);
-    expect(await runBackup(["config", "check", file])).toMatchObject({ code: 0, stderr: "" });
+    expect(await runBackup(["config", "check", file], env)).toMatchObject({ code: 0, stderr: "" });
   });
 
   it("passes too with all that it has as comments", async () => {
@@ -107,7 +147,7 @@ describe("backup config example", () => {
       EXAMPLE_PLAN.slice(0, at) + EXAMPLE_PLAN.slice(at).replaceAll(/^# (?=reports:|before:|after:| )/gm, "");
     expect(open).toMatch(/^reports:\n {2}mail:\n/m);
     const file = await planFile("open.yaml", open);
-    expect(await runBackup(["config", "check", file])).toMatchObject({ code: 0, stderr: "" });
+    expect(await runBackup(["config", "check", file], env)).toMatchObject({ code: 0, stderr: "" });
   });
 });
 

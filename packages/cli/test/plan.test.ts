@@ -527,7 +527,7 @@ frequency: 5
   it("points at the anchor for what an alias brings", () => {
     expect(
       said(`x-a: &a { type: imap, sever: b }\nactions:\n  - { <<: *a, user: a, destination: b, server: c }\n`),
-    ).toEqual(["plan.yaml:1:23: there is no option 'sever'; see backup config example"]);
+    ).toEqual(["plan.yaml:1:23: there is no option 'sever'; did you mean server?"]);
   });
 });
 

@@ -46,6 +46,24 @@ describe("a process group", () => {
     expect(membersOf(group.pid)).toEqual([]);
   });
 
+  it("is ended with the process groups that were made in it", async () => {
+    const group = await start("set -m; sleep 60 & timeout 60 sleep 60 & wait");
+    const names = (): readonly string[] => membersOf(group.pid).map(({ name }) => name);
+    await expect
+      .poll(() => names().toSorted(), { interval: 10, timeout: 10_000 })
+      .toEqual(["bash", "sleep", "sleep", "timeout"]);
+    expect(new Set(membersOf(group.pid).map((member) => member.group)).size).toBeGreaterThan(2);
+    await waitForGroup(group, { signal: AbortSignal.abort(), graceMs: 5000 });
+    expect(names()).toEqual([]);
+  });
+
+  it("is listened for no longer than it runs", async () => {
+    const before = [process.listenerCount("exit"), process.getMaxListeners()];
+    const group = await start("read");
+    await waitForGroup(group, { signal: never(), graceMs: 0 });
+    expect([process.listenerCount("exit"), process.getMaxListeners()]).toEqual(before);
+  });
+
   it("counts no process that has ended and that nobody has waited for", async () => {
     // Its parent goes to sleep in its place and never asks.
     const group = await start("true & exec sleep 60");

@@ -93,6 +93,8 @@ describe("a mailed report", () => {
   it.each([
     [OK, "OK, 1 action"],
     [sessionResult(actionResult("ok"), actionResult("ok"), actionResult("ok")), "OK, 3 actions"],
+    [{ ...OK, dryRun: true }, "DRY RUN, 1 action"],
+    [{ ...sessionResult(actionResult("interrupted")), outcome: "failed" as const }, "KO: 1 of 1 failed"],
     [sessionResult(actionResult("partial"), actionResult("ok")), "PARTLY: 1 of 2 not complete"],
     [sessionResult(actionResult("failed"), actionResult("partial")), "KO: 1 of 2 failed"],
     [sessionResult(actionResult("failed"), actionResult("interrupted")), "INTERRUPTED: 1 of 2 stopped"],

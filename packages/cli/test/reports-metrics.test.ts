@@ -185,6 +185,16 @@ describe("the metrics of a run", () => {
     expect(new Set((await read()).map(({ labels }) => labels.type))).toEqual(new Set(["imap"]));
   });
 
+  it("say nothing of a dry run, and keep what was said before", async () => {
+    const ok = actionResult("ok");
+    const report_ = ok.report && { ...ok.report, dryRun: true };
+    await report(sessionResult(ok));
+    const before = await read();
+    const later = { startedAt: "2026-01-03T03:04:05.000Z", report: report_ };
+    await report(sessionResult({ ...ok, ...later }, { ...ok, ...later, name: "b" }));
+    expect(await read()).toEqual(before);
+  });
+
   it("hold any name as it is", async () => {
     const names = ['"', "\\", "\n", 'a\\"b\n\\nc', "} 1\nbackup_last_status{", "日本語 ü", "\r\t", ""];
     await report(sessionResult(...names.map((name) => actionResult("ok", { name, destination: `/srv/${name}` }))));

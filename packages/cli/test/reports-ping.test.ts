@@ -73,6 +73,15 @@ describe("a ping", () => {
     expect(pathsOf(server)).toEqual(["/go", "/all", "/bad?x=1"]);
   });
 
+  it("says nothing good of a run in which every action was a dry run, and what failed in one", async () => {
+    await using server = await startHttpServer();
+    const reporter = await open({ url: `${server.url}/${KEY}` });
+    await reporter.ended({ ...OK, dryRun: true }, soon());
+    expect(server.requests).toEqual([]);
+    await reporter.ended({ ...sessionResult(actionResult("partial")), dryRun: true }, soon());
+    expect(pathsOf(server)).toEqual([`/${KEY}/fail`]);
+  });
+
   it("is left out where no address says where to", async () => {
     await using server = await startHttpServer();
     const reporter = await open({ success: `${server.url}/good` });

@@ -39,6 +39,10 @@ describe("wrong usage", () => {
     ["exclude", "exclude-folder"],
     ["tlsca", "tls-ca"],
     ["quietly", "quiet"],
+    ["qiet", "quiet"],
+    ["srcsceret", "srcsecret"],
+    ["dry-rnu", "dry-run"],
+    ["alow-deltes", "allow-deletes"],
   ])("takes --%s for --%s", (typed, meant) => {
     expect(said(`Unknown arguments: ${typed}, other`, `--${typed}`)).toBe(
       `there is no option --${typed}; did you mean --${meant}?`,
@@ -47,6 +51,7 @@ describe("wrong usage", () => {
 
   it.each([
     ["frobnicate", "--frobnicate"],
+    ["quote", "--quote"],
     ["x", "-x"],
     ["d", "-d"],
     ["no", "--no"],

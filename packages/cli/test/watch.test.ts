@@ -147,10 +147,26 @@ describe("backup run --watch", () => {
     await expect.poll(async () => (await readHealth()).last?.failed, { timeout: MS }).toEqual(["wrong"]);
     const ill = await askHealth();
     expect(ill).toMatchObject({ code: 1, stdout: "" });
-    expect(ill.stderr).toMatch(/^backup: the last run, which ended at 20\S+, failed: wrong; its log says why\n$/);
+    expect(ill.stderr).toMatch(
+      /^backup: what failed when it last ran \(the last run ended at 20\S+\): wrong; its log says why\n$/,
+    );
     const { code } = await terminate(watching);
     // Depends on whether it ran at that moment.
     expect([0, 130]).toContain(code);
+  });
+
+  it("does not forget a failed action when another one ends well, but when the plan has it no more", async () => {
+    const good = action("good", { schedule: EVERY_SECOND });
+    await writePlan(good, action("wrong", { user: "bob" }));
+    const watching = watch();
+    await said(watching, "[wrong] KO: ");
+    await said(watching, "[good] done: ", 3);
+    expect(await askHealth()).toMatchObject({ code: 1, stderr: expect.stringContaining("): wrong; ") });
+    await writePlan(good);
+    watching.child.kill("SIGHUP");
+    await said(watching, "1 action\n");
+    await expect.poll(async () => (await askHealth()).code, { timeout: MS }).toBe(0);
+    await terminate(watching);
   });
 
   it("reads the plan again on SIGHUP; a broken one changes nothing", async () => {
@@ -226,8 +242,23 @@ describe("backup health", () => {
   };
 
   it("is well outside of watch mode", async () => {
-    expect(await runBackup(["health"])).toEqual({ code: 0, signal: null, stdout: "not in watch mode\n", stderr: "" });
     expect(await askHealth()).toMatchObject({ code: 0, stdout: "not in watch mode\n", stderr: "" });
+  });
+
+  it("says what it needs where it is not told of a file", async () => {
+    for (const env of [{}, { BACKUP_HEALTH_FILE: "" }]) {
+      const { code, stdout, stderr } = await runBackup(["health"], env);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+      expect(stderr).toMatch(/^backup: .*BACKUP_HEALTH_FILE names, which is not set; set it to .*\n$/);
+    }
+  });
+
+  it("is ill when the file is from the future", () => {
+    const after = (seconds: number) => ({ ...well, at: new Date(Date.parse(well.at) + seconds * 1000).toISOString() });
+    expect(illness(after(55), Date.parse(well.at))).toBeUndefined();
+    expect(illness(after(65), Date.parse(well.at))).toMatch(
+      /^the watch says that it is 65 s later than it is; set the clock/,
+    );
   });
 
   it("is ill when the watch has not been heard of for two minutes", async () => {
@@ -247,7 +278,7 @@ describe("backup health", () => {
       expect(illness(last(outcome), Date.now())).toBeUndefined();
     const { code, stderr } = await ask(last("failed"));
     expect(code).toBe(1);
-    expect(stderr).toContain("failed: alice, b\\u{1b}[2J; its log says why");
+    expect(stderr).toContain("): alice, b\\u{1b}[2J; its log says why");
   });
 
   it("is ill when the file is none of a watch", async () => {

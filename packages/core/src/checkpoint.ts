@@ -32,7 +32,8 @@ export interface Seen {
 export const OPEN: Seen = { fingerprint: "", stamp: "", items: 0 };
 
 const FORMAT = 1;
-const FILE = `${PRIVATE}/checkpoint.json`;
+/** Where it is: a directory that has one is a backup. */
+export const CHECKPOINT_FILE: Path = `${PRIVATE}/checkpoint.json`;
 
 /**
  * The checkpoint of the last run; undefined where there is none, or none that can be read.
@@ -41,7 +42,7 @@ const FILE = `${PRIVATE}/checkpoint.json`;
 export async function readCheckpoint(store: Store, signal: AbortSignal): Promise<Checkpoint | undefined> {
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(await store.read(FILE, signal)).toString());
+    value = JSON.parse(Buffer.from(await store.read(CHECKPOINT_FILE, signal)).toString());
   } catch (error) {
     // A cache that a crash cut short is worth no more than a missing one.
     if (isBackupError(error, "NOT_FOUND") || error instanceof SyntaxError) return undefined;
@@ -64,7 +65,7 @@ export async function writeCheckpoint(
   signal: AbortSignal,
 ): Promise<void> {
   if (isDeepStrictEqual(checkpoint, previous)) return;
-  await store.write(FILE, Buffer.from(`${JSON.stringify(checkpoint, undefined, 1)}\n`), signal);
+  await store.write(CHECKPOINT_FILE, Buffer.from(`${JSON.stringify(checkpoint, undefined, 1)}\n`), signal);
 }
 
 function isCheckpoint(value: object): value is Checkpoint {

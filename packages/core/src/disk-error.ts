@@ -3,7 +3,7 @@ import { BackupError, systemCode } from "./errors.js";
 /** An error of the file system as one for a person; what is no system error passes through. */
 export function diskError(error: unknown, where: string): unknown {
   const code = systemCode(error);
-  if (error instanceof BackupError || code === undefined) return error;
+  if (!(error instanceof Error) || error instanceof BackupError || code === undefined) return error;
   switch (code) {
     case "ENOSPC":
     case "EDQUOT":
@@ -30,6 +30,13 @@ export function diskError(error: unknown, where: string): unknown {
         { cause: error },
       );
     default:
+      // A place where the system lets nobody make anything: /proc.
+      if (code === "ENOENT" && "syscall" in error && error.syscall === "mkdir")
+        return new BackupError(
+          "DESTINATION_UNWRITABLE",
+          `${where} cannot be made (${code}${pathOf(error)}); choose another directory`,
+          { cause: error },
+        );
       return new BackupError("DESTINATION_UNWRITABLE", `${where} failed with ${code}${pathOf(error)}; check the disk`, {
         cause: error,
       });

@@ -32,8 +32,12 @@ export { LocalStore, type LocalStoreOptions } from "./local-store.js";
 export { type Lease, type LeaseFile, LEASE_TIMING, type LeaseTiming, takeLease } from "./lease.js";
 export { isDeadHere, processMark } from "./process-mark.js";
 export { ContentHash, contentOf } from "./digest.js";
+export { CHECKPOINT_FILE } from "./checkpoint.js";
+export { withinBackup } from "./within-backup.js";
 export { PRIVATE, checkPath, isSafe, parentOf } from "./paths.js";
 export { Secret } from "./secret.js";
+export { scrub, scrubbedError } from "./scrub.js";
+export { defaultCertificates, readCertificates } from "./certificates.js";
 export { type SecretQuery, findSecret } from "./find-secret.js";
 export {
   PLUGIN_API,

@@ -16,6 +16,7 @@ import {
 import { dirname, join, resolve } from "node:path";
 import { BackupError, isBackupError, systemCode, throwIfAborted } from "./errors.js";
 import { diskError, ignoring } from "./disk-error.js";
+import { backupAround, makeDurably } from "./local-directories.js";
 import { type Lease, type LeaseTiming, LEASE_TIMING, takeLease } from "./lease.js";
 import { clearLeaseLeftovers, localLeaseFile } from "./local-lease-file.js";
 import { readHeads } from "./local-heads.js";
@@ -25,6 +26,7 @@ import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "./mo
 import { PRIVATE, checkPath, parentOf } from "./paths.js";
 import type { Description, Move, Place, Store } from "./store.js";
 import { syncDirectory } from "./sync-directory.js";
+import { withinBackup } from "./within-backup.js";
 
 export interface LocalStoreOptions {
   readonly timing?: LeaseTiming;
@@ -58,6 +60,7 @@ export class LocalStore implements Store {
     throwIfAborted(signal);
     const temporary = this.#temporary();
     try {
+      if (!this.#stat(dirname(temporary))) await this.#checkSurroundings();
       await makeDurably([dirname(temporary)]);
       const file = join(this.#root, PRIVATE, "lease.json");
       const timing = this.#options.timing ?? LEASE_TIMING;
@@ -265,6 +268,12 @@ export class LocalStore implements Store {
     // Holds nothing open between calls.
   }
 
+  /** One that is to be a new destination. */
+  async #checkSurroundings(): Promise<void> {
+    const outer = await backupAround(this.#root);
+    if (outer !== undefined) throw withinBackup(this.name, outer);
+  }
+
   #temporary(): string {
     return join(this.#root, PRIVATE, "tmp");
   }
@@ -288,32 +297,6 @@ export class LocalStore implements Store {
     } catch (error) {
       throw diskError(error, this.name);
     }
-  }
-}
-
-/** Makes directories with their parents, and their names durable. */
-async function makeDurably(directories: readonly string[], signal?: AbortSignal): Promise<void> {
-  const parents = new Set<string>();
-  for (const directory of directories) {
-    if (signal) throwIfAborted(signal);
-    const first = await makeWithParents(directory);
-    if (first === undefined) continue;
-    for (let at = directory; at.length >= first.length; at = dirname(at)) parents.add(dirname(at));
-  }
-  for (const parent of parents) await syncDirectory(parent);
-}
-
-/** mkdir(2) with parents; the first that was made. */
-async function makeWithParents(directory: string): Promise<string | undefined> {
-  try {
-    return await mkdir(directory, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    // On a read-only disk Node says ENOENT of a recursive mkdir; each by itself fails with the true reason.
-    if (systemCode(error) !== "ENOENT") throw error;
-    const parent = dirname(directory);
-    const first = parent === directory ? undefined : await makeWithParents(parent);
-    await mkdir(directory, { mode: 0o700 });
-    return first ?? directory;
   }
 }
 

@@ -12,6 +12,7 @@ import {
   type Unavailable,
   isUnavailable,
 } from "./model.js";
+import { backupsInPlaceOf, inPlaceError, warnOfStrangers } from "./neighbours.js";
 import { isSafe } from "./paths.js";
 import type { Source } from "./source.js";
 import type { Store } from "./store.js";
@@ -121,6 +122,13 @@ export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise
       "SOURCE_EMPTY",
       `${source.id} lists nothing at all; that is taken for an error, and nothing was changed`,
     );
+
+  if (!checkpoint) warnOfStrangers(input, wanted.keys());
+  for (const [path, at] of await backupsInPlaceOf(wanted.keys(), input)) {
+    const collection = wanted.get(path);
+    if (collection) fail(collection.name, inPlaceError(collection, input.store, at));
+    wanted.delete(path);
+  }
 
   const isDisturbed = (path: Path): boolean => {
     const before = seen.get(path);

@@ -1,4 +1,4 @@
-import { BackupError, type Secret, systemCode } from "@backup/core";
+import { BackupError, type Secret, scrub, scrubbedError, systemCode } from "@backup/core";
 import { type Server, formatServer } from "./server.js";
 
 /** What an error of imapflow may tell; see its `ImapFlowError`. */
@@ -59,7 +59,7 @@ export function imapError(error: unknown, { server, user, secret }: Place): Back
   const said = serverText(error, secret);
   const make = (
     ...[kind, message, transient]: [ConstructorParameters<typeof BackupError>[0], string, boolean?]
-  ): BackupError => new BackupError(kind, message, { transient, cause: scrubbed(error, secret) });
+  ): BackupError => new BackupError(kind, message, { transient, cause: scrubbedError(error, secret) });
 
   const certificate = UNTRUSTED[code];
   if (certificate !== undefined)
@@ -127,37 +127,6 @@ function serverText(error: unknown, secret: Secret): string {
     .replace(/[^\x20-\x7e\u00a0-\uffff]+/g, " ")
     .trim();
   return ` ("${plain.length > 200 ? `${plain.slice(0, 200)}…` : plain}")`;
-}
-
-/** A cause for DEBUG: the error's text and stack, without its many fields, and without the secret. */
-function scrubbed(error: unknown, secret: Secret): Error {
-  const copy = new Error(scrub(error instanceof Error ? error.message : String(error), secret));
-  if (error instanceof Error) {
-    copy.name = error.name;
-    if (error.stack !== undefined) copy.stack = scrub(error.stack, secret);
-  }
-  return copy;
-}
-
-/** Cuts the secret out of a text, also where a server sends back the line or the base64 that it came in. */
-export function scrub(text: string, secret: Secret): string {
-  return writtenForms(secret.reveal()).reduce((rest, form) => rest.replaceAll(form, "[secret]"), text);
-}
-
-/** Longest first, so that no rest of one form is left by another. */
-function writtenForms(value: string): readonly string[] {
-  const bytes = Buffer.from(value);
-  const texts = [value, bytes.toString("latin1")];
-  // A quoted string of IMAP (RFC 3501, section 4.3), and one of JSON.
-  const quoted = texts.flatMap((text) => [text.replace(/["\\]/g, "\\$&"), JSON.stringify(text).slice(1, -1)]);
-  // Base64 within a longer text, as in SASL PLAIN, differs by what is before it: three ways, less the edges.
-  const encoded = [0, 1, 2].map((skip) => {
-    const all = Buffer.concat([Buffer.alloc(skip), bytes]).toString("base64");
-    return all.slice(Math.ceil((skip * 8) / 6), Math.floor(((skip + bytes.length) * 8) / 6));
-  });
-  const forms = [...texts, ...quoted, bytes.toString("base64"), ...encoded.filter((form) => form.length > 3)];
-  // Of an empty secret there is nothing to find, and between any two characters it would be.
-  return [...new Set(forms)].filter((form) => form !== "").toSorted((a, b) => b.length - a.length);
 }
 
 function nameOf(error: unknown): string {

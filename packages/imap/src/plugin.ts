@@ -1,6 +1,4 @@
-import { X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { BackupError, definePlugin, systemCode } from "@backup/core";
+import { definePlugin, readCertificates } from "@backup/core";
 import type { FolderFilter } from "./list-folders.js";
 import { ImapSource } from "./imap-source.js";
 import type { MailItem } from "./mail-item.js";
@@ -26,30 +24,8 @@ export const imapPlugin = definePlugin<ImapPluginOptions, MailItem>({
   summary: "an IMAP account, into a Maildir tree",
   async create({ user, server: text, tlsCa, filter, timeoutMs, connections }, { onEvent, trace, secret }) {
     const server = parseServer(text);
-    const ca = tlsCa === undefined ? undefined : await readCertificates(tlsCa);
+    const ca = tlsCa === undefined ? undefined : (await readCertificates(tlsCa, "--tls-ca")).join("");
     const password = await secret({ partner: user, extensions: [".password"] });
     return new ImapSource({ server, login: { user, password }, ca, filter, timeoutMs, connections, onEvent, trace });
   },
 });
-
-async function readCertificates(file: string): Promise<string> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    throw new BackupError("USAGE", `--tls-ca: ${file} cannot be read (${systemCode(error) ?? "unknown error"})`, {
-      cause: error,
-    });
-  }
-  if (!text.includes("-----BEGIN CERTIFICATE-----"))
-    throw new BackupError("USAGE", `--tls-ca: ${file} holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)`);
-  // What is no certificate Node leaves out without a word, and the server's is then not trusted.
-  const pems = text.match(/-----BEGIN CERTIFICATE-----[^-]*(?:-----END CERTIFICATE-----)?/g) ?? [];
-  try {
-    return pems.map((pem) => new X509Certificate(pem).toString()).join("");
-  } catch (error) {
-    throw new BackupError("USAGE", `--tls-ca: ${file} holds a certificate that is broken; get it again`, {
-      cause: error,
-    });
-  }
-}

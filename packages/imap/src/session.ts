@@ -1,8 +1,15 @@
-import { BackupError, type EventSink, type Secret, systemCode, throwIfAborted } from "@backup/core";
+import {
+  BackupError,
+  type EventSink,
+  type Secret,
+  defaultCertificates,
+  scrub,
+  systemCode,
+  throwIfAborted,
+} from "@backup/core";
 import { ImapFlow } from "imapflow";
 import pRetry from "p-retry";
-import { defaultCertificates } from "./default-certificates.js";
-import { imapError, scrub } from "./imap-errors.js";
+import { imapError } from "./imap-errors.js";
 import type { Server } from "./server.js";
 
 /** How to log on. OAuth2 tokens will be another kind of it. */

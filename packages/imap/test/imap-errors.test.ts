@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
-import { BackupError, type ErrorCode, Secret } from "@backup/core";
+import { BackupError, type ErrorCode, Secret, scrub } from "@backup/core";
 import { describe, expect, it } from "vitest";
-import { imapError, scrub } from "../src/imap-errors.js";
+import { imapError } from "../src/imap-errors.js";
 import type { Server } from "../src/server.js";
 
 const PASSWORD = 'pa"ss\\wörd 7';

@@ -154,7 +154,7 @@ async function within<T>(launch: Launch, signal: AbortSignal, work: (signal: Abo
 }
 
 function spawnIn({ program, env, addedEnv }: Launch, args: readonly string[]): SshProcess {
-  return spawnSsh(program, args, { ...env, ...addedEnv });
+  return spawnSsh(program, args, env, addedEnv);
 }
 
 function streamsOf({ host }: Launch, { input, output }: SshProcess): SftpStreams {

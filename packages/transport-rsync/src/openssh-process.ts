@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { access, constants } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import type { Readable, Writable } from "node:stream";
+import { childEnvironment } from "./child-environment.js";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -19,9 +20,19 @@ export interface SshProcess {
 
 const STDERR_BYTES = 8 * 1024;
 
-export function spawnSsh(program: string, args: readonly string[], env: Environment): SshProcess {
+/** @param added beside what of `env` ssh(1) needs */
+export function spawnSsh(
+  program: string,
+  args: readonly string[],
+  env: Environment,
+  added: Environment = {},
+): SshProcess {
   // A session of its own: ^C is for us, who end it in order; and with no terminal nothing asks a question there.
-  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], env, detached: true });
+  const child = spawn(program, args, {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { ...childEnvironment(env), ...added },
+    detached: true,
+  });
   let text = "";
   child.stderr.on("data", (chunk: Buffer) => {
     text = (text + chunk.toString("utf8")).slice(0, STDERR_BYTES);

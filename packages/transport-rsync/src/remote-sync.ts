@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { BackupError, throwIfAborted } from "@backup/core";
+import { childEnvironment } from "./child-environment.js";
 import type { RemoteShell } from "./connection.js";
 
 /** syncfs(2) by sync(1) of GNU and busybox; the directory comes on its input, so that no shell reads it. */
@@ -16,7 +17,7 @@ const SSH_FAILED = 255;
 export async function syncFileSystem(shell: RemoteShell, directory: string, signal: AbortSignal): Promise<boolean> {
   throwIfAborted(signal);
   const child = spawn(shell.program, [...shell.args, "--", shell.target, COMMAND], {
-    env: { ...process.env, ...shell.env },
+    env: { ...childEnvironment(process.env), ...shell.env },
     stdio: ["pipe", "ignore", "ignore"],
     // ^C is for us, who end it in order.
     detached: true,

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { BackupError, type Path, isBackupError, throwIfAborted } from "@backup/core";
+import { childEnvironment } from "./child-environment.js";
 import type { RemoteShell } from "./connection.js";
 import type { Version } from "./rsync-arguments.js";
 import { RsyncExit } from "./rsync-errors.js";
@@ -82,7 +83,7 @@ const CONNECTION: ReadonlySet<string> = new Set(["ABORTED", "AUTH_FAILED", "HOST
 export async function remoteRsyncVersion(shell: RemoteShell, signal: AbortSignal): Promise<Version | undefined> {
   throwIfAborted(signal);
   const child = spawn(shell.program, [...shell.args, shell.target, "rsync --version"], {
-    env: { ...process.env, ...shell.env },
+    env: { ...childEnvironment(process.env), ...shell.env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const stop = (): boolean => child.kill();

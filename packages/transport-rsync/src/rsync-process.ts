@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { BackupError, type Path, throwIfAborted } from "@backup/core";
+import { childEnvironment } from "./child-environment.js";
 import type { RemoteShell } from "./connection.js";
 import {
   type Direction,
@@ -69,7 +70,7 @@ export function rsyncProgram({ program = "rsync", env = process.env }: RsyncProg
  * @throws BackupError TRANSPORT_MISSING where there is none, or one that is too old
  */
 export async function rsyncVersion({ program = "rsync", env = process.env }: RsyncProgram = {}): Promise<Version> {
-  const child = spawn(program, ["--version"], { env: cleanEnvironment(env), stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn(program, ["--version"], { env: childEnvironment(env), stdio: ["ignore", "pipe", "ignore"] });
   const { stdout } = await collectEnd(child, program);
   const version = parseVersion(stdout.toString("latin1"));
   if (version && isAtLeast(version, OLDEST)) return version;
@@ -108,7 +109,8 @@ function argumentsOf(run: RsyncRun, version: Version): readonly string[] {
 async function start(program: string, args: readonly string[], run: RsyncRun, env: NodeJS.ProcessEnv): Promise<Buffer> {
   const { signal, shell, onProgress } = run;
   const child = spawn(program, args, {
-    env: { ...cleanEnvironment(env), LC_ALL: "C", TZ: "UTC", ...shell.env },
+    // Also without RSYNC_RSH, RSYNC_PROTECT_ARGS and the like, which change what the options here mean.
+    env: { ...childEnvironment(env), LC_ALL: "C", TZ: "UTC", ...shell.env },
     stdio: "pipe",
   });
   let killer: NodeJS.Timeout | undefined;
@@ -137,9 +139,4 @@ async function start(program: string, args: readonly string[], run: RsyncRun, en
     clearTimeout(killer);
     signal.removeEventListener("abort", stop);
   }
-}
-
-/** RSYNC_RSH, RSYNC_PROTECT_ARGS, RSYNC_PARTIAL_DIR and the like change what the options here mean. */
-function cleanEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("RSYNC_")));
 }

@@ -1,9 +1,9 @@
-import { BackupError, type Path, parentOf, throwIfAborted } from "@backup/core";
+import { BackupError, CHECKPOINT_FILE, type Path, parentOf, throwIfAborted, withinBackup } from "@backup/core";
 import { STATUS, type SftpCalls, unless, unlessRefused } from "./sftp-calls.js";
 import { directorySync } from "./sftp-directory.js";
 import { MANY } from "./sftp-files.js";
 import { inFlight } from "./sftp-in-flight.js";
-import { type Root, folderOf } from "./sftp-root.js";
+import { type Root, folderOf, rootOf } from "./sftp-root.js";
 
 export interface Place {
   readonly root: Root;
@@ -77,8 +77,27 @@ export async function makeDirectories(
   return true;
 }
 
-/** Makes the destination itself, with what is missing above it: there, symbolic links are the user's. */
+/**
+ * Makes the destination itself, with what is missing above it: there, symbolic links are the user's.
+ * @throws BackupError DESTINATION_OTHER where it would be inside of another backup
+ */
 export async function makeRoot(sftp: SftpCalls, path: string): Promise<void> {
+  await inFlight(foldersAbove(path), { limit: MANY }, async (folder) => {
+    // What this user may not look into is no backup of this user's; servers refuse what is above their root in many ways.
+    const unseen = [STATUS.NO_SUCH_FILE, STATUS.PERMISSION_DENIED, STATUS.FAILURE];
+    if (await unless(unseen, sftp.lstat(rootOf(folder).at(CHECKPOINT_FILE)))) throw withinBackup(path, folder);
+  });
+  await makeWithParents(sftp, path);
+}
+
+/** Those that its text tells of. */
+function foldersAbove(path: string): readonly string[] {
+  const above: string[] = [];
+  for (let at = path; folderOf(at) !== at; at = folderOf(at)) above.push(folderOf(at));
+  return above;
+}
+
+async function makeWithParents(sftp: SftpCalls, path: string): Promise<void> {
   if (await unlessRefused([STATUS.NO_SUCH_FILE, STATUS.FAILURE], sftp.mkdir(path))) {
     await directorySync(sftp, new Set([folderOf(path)])).finish();
     return;
@@ -86,7 +105,7 @@ export async function makeRoot(sftp: SftpCalls, path: string): Promise<void> {
   const parent = folderOf(path);
   // FAILURE says that it is there, or something else that whoever uses it will be told.
   if (parent === path || (await unless([STATUS.NO_SUCH_FILE], sftp.lstat(path)))) return;
-  await makeRoot(sftp, parent);
+  await makeWithParents(sftp, parent);
   await sftp.mkdir(path);
   await directorySync(sftp, new Set([parent])).finish();
 }

@@ -105,8 +105,10 @@ test.each(LIBRARIES)("%s: no secret is in an argument, an environment, an event 
   const world = await makeWorld(sshd, library);
   const passphrase = "correct horse battery";
   const identity = { file: await sshd.addKey("ed25519", passphrase) };
+  const token = "Zr8wbL-token";
+  const env = { ...world.options.env, PING_URL: `https://host/${token}` };
   await writeFile(join(world.secrets, "127.0.0.1.passphrase"), `${passphrase}\n`, { mode: 0o644 });
-  await using connection = await world.connect({ identity });
+  await using connection = await world.connect({ identity, env });
   await connection.sftp(never);
   await connection.sftp(never);
   const material = (await readFile(identity.file, "utf8")).split("\n")[2] ?? "";
@@ -114,7 +116,7 @@ test.each(LIBRARIES)("%s: no secret is in an argument, an environment, an event 
   await writeFile(join(world.secrets, "127.0.0.1.passphrase"), `${passphrase} staple\n`);
   const error = await world.failure({ identity });
   texts.push(error.message, error.stack ?? "", String(error.cause));
-  for (const secret of [passphrase, material]) expect(texts.filter((text) => text.includes(secret))).toEqual([]);
+  for (const secret of [passphrase, material, token]) expect(texts.filter((text) => text.includes(secret))).toEqual([]);
   expect(world.events).toMatchObject([{ code: "SECRET_EXPOSED" }, { code: "SECRET_EXPOSED" }]);
 });
 

@@ -1,6 +1,7 @@
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type StoreFixture, storeSuite } from "@backup/core/testing";
-import { describe, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type TemporaryDirectory, temporaryDirectory } from "../../../test/support/temporary-directory.js";
 import { SftpStore } from "../src/sftp-store.js";
 import { Spool } from "../src/spool.js";
@@ -37,3 +38,27 @@ describe.each([{ without: [] }, { without: ALL }, { without: ["posix-rename@open
     for (const { name, run } of storeSuite) it.concurrent(name, () => run(sftpFixture({ without })));
   },
 );
+
+describe("a new destination inside of a backup, over SFTP", () => {
+  it("is refused before anything is made, and goes on where it was made before", async () => {
+    await using home = await temporaryDirectory();
+    await using spool = new Spool({ directory: join(home.path, "spool") });
+    await using host = sftpHost({ home: home.path });
+    await mkdir(join(home.path, "mail/alice/.backup"), { recursive: true });
+    await writeFile(join(home.path, "mail/alice/.backup/checkpoint.json"), "{}");
+    const signal = new AbortController().signal;
+    for (const root of ["mail/alice", join(home.path, "mail/alice")]) {
+      const directory = `${root}/INBOX/below`;
+      await using store = new SftpStore({ name: `nas:${directory}`, host, directory, spool });
+      await expect(store.lease(signal)).rejects.toMatchObject({
+        code: "DESTINATION_OTHER",
+        message: `${directory} is inside of ${root}, which is a backup itself; name a directory beside it`,
+      });
+      expect(await readdir(join(home.path, "mail/alice"))).toEqual([".backup"]);
+    }
+    await mkdir(join(home.path, "mail/alice/INBOX/.backup"), { recursive: true });
+    await using inner = new SftpStore({ name: "nas:inner", host, directory: "mail/alice/INBOX", spool });
+    await using lease = await inner.lease(signal);
+    expect(lease.lost.aborted).toBe(false);
+  });
+});

@@ -1,5 +1,7 @@
 import { EXIT } from "../exit-code.js";
 import type { Plan } from "../plan/plan.js";
+import { jsonRenderer } from "../render/json.js";
+import { plainRenderer } from "../render/plain.js";
 import { formatCount, jsonLine, printable } from "../render/text.js";
 import { ACTION_TYPES } from "../types/all.js";
 import type { CommandContext, Subcommand } from "./subcommand.js";
@@ -43,14 +45,31 @@ export const configSchemaCommand: Subcommand<object> = {
   },
 };
 
-async function checkPlan({ file }: CheckArguments, { env, json, quiet }: CommandContext): Promise<number> {
+async function checkPlan({ file }: CheckArguments, context: CommandContext): Promise<number> {
+  const { env, json, quiet } = context;
   // Loaded when used: it costs start-up time.
   const { readPlan } = await import("../plan/read-plan.js");
   const plan = await readPlan(file, { dryRun: false, env });
+  const warnings = await warn(plan, context);
   const rows = await describe(plan);
   if (json) process.stdout.write(jsonLine({ type: "plan", file, actions: rows }));
-  else if (!quiet) process.stdout.write(`${format(file, rows).map(printable).join("\n")}\n`);
+  else if (!quiet) process.stdout.write(`${format(file, rows, warnings).map(printable).join("\n")}\n`);
   return EXIT.done;
+}
+
+/** Warns of what is missing on this machine, which need not be the one that runs the plan; resolves to how much it is. */
+async function warn({ actions }: Plan, context: CommandContext): Promise<number> {
+  const renderer = context.json
+    ? jsonRenderer(process.stdout, context)
+    : plainRenderer(process.stdout, process.stderr, context);
+  let warnings = 0;
+  for (const { action } of actions)
+    for (const { code, message } of (await action.problems?.({ ...context, onEvent: () => {} })) ?? []) {
+      warnings++;
+      renderer.event({ type: "warning", code, message: `${action.name}: ${message}` });
+    }
+  renderer.close();
+  return warnings;
 }
 
 interface Row {
@@ -69,11 +88,12 @@ async function describe({ actions }: Plan): Promise<readonly Row[]> {
   });
 }
 
-function format(file: string, rows: readonly Row[]): readonly string[] {
+function format(file: string, rows: readonly Row[], warnings: number): readonly string[] {
   const width = Math.max(...rows.map(({ name }) => name.length));
   const times = rows.map(
     ({ name, next }) => `  ${name.padEnd(width)}  ${next === undefined ? "no schedule" : `next run ${next}`}`,
   );
   const isScheduled = rows.some(({ next }) => next !== undefined);
-  return [`${file}: ${formatCount(rows.length, "action")}, all is well`, ...(isScheduled ? times : [])];
+  const result = warnings === 0 ? "all is well" : `nothing wrong in it, ${formatCount(warnings, "warning")}`;
+  return [`${file}: ${formatCount(rows.length, "action")}, ${result}`, ...(isScheduled ? times : [])];
 }

@@ -1,3 +1,4 @@
+import { BackupError } from "@backup/core";
 import { EXIT } from "../exit-code.js";
 import { HEALTH_FILE, illness, readHealth } from "../health.js";
 import { jsonLine, printable } from "../render/text.js";
@@ -14,7 +15,11 @@ export const healthCommand: Subcommand<object> = {
 
 async function tellHealth({ env, json, quiet }: CommandContext): Promise<number> {
   const file = env[HEALTH_FILE];
-  const health = file ? await readHealth(file) : undefined;
+  if (!file) {
+    const message = `backup health asks the file that ${HEALTH_FILE} names, which is not set; set it to the same file for the watch and for this`;
+    throw new BackupError("USAGE", message);
+  }
+  const health = await readHealth(file);
   const problem = health && illness(health, Date.now());
   // One that runs what it was given and ends is as healthy as its process.
   const message = problem ?? (health ? "alive and well" : "not in watch mode");

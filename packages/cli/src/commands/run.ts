@@ -2,6 +2,7 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { BackupError, systemCode } from "@backup/core";
 import { isDry } from "../dry-run.js";
+import { JOURNAL } from "../journal.js";
 import { whoever } from "../script-interpreter.js";
 import { scriptMissing } from "../script-missing.js";
 import type { Subcommand } from "./subcommand.js";
@@ -14,6 +15,8 @@ export interface RunArguments {
 
 /** Longer than the actions, the reports and the processes of a script need after a signal, and shorter than the ten seconds of `docker stop`. */
 const TO_END_MS = 9000;
+/** Inside of another script: less than what that one has. */
+const INNER_TO_END_MS = 4000;
 
 export const runCommand: Subcommand<RunArguments> = {
   name: "run",
@@ -39,7 +42,7 @@ export const runCommand: Subcommand<RunArguments> = {
     ["backup run --watch plan.yaml", "each action of a plan when its schedule says so"],
   ],
   async run(args, context) {
-    context.allowToEnd(TO_END_MS);
+    context.allowToEnd(context.env[JOURNAL] === undefined ? TO_END_MS : INNER_TO_END_MS);
     const file = args.file ?? (await defaultFile(context.secrets));
     const dryRun = isDry(args, context.env);
     // Loaded when used: they cost start-up time.

@@ -10,6 +10,8 @@ export function makeAction(type: ActionType<never>, { args, secrets }: ActionArg
   if (Object.keys(secrets).length === 0) return action;
   return {
     ...action,
+    // Which file the secret is in is known when it runs.
+    problems: undefined,
     async run(context) {
       await using opened = await openSecretFiles(secrets, context);
       const complete = type.create({ ...args, ...opened.files } as never);

@@ -1,4 +1,5 @@
-import { open, rm, stat } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { link, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { systemCode } from "@backup/core";
@@ -14,16 +15,22 @@ const POLL_MS = 20;
  */
 export async function takeFileTurn(file: string, signal: AbortSignal): Promise<AsyncDisposable> {
   const mark = join(dirname(file), `.${basename(file)}.lock`);
-  while (!(await isMade(mark))) {
-    if (await isStale(mark)) await rm(mark, { force: true });
+  const id = randomUUID();
+  while (!(await isMade(mark, id))) {
+    if (await isStale(mark)) await breakTurn(mark);
     else await setTimeout(POLL_MS, undefined, { signal });
   }
-  return { [Symbol.asyncDispose]: () => rm(mark, { force: true }) };
+  return {
+    async [Symbol.asyncDispose]() {
+      // Who was held up for long has lost its turn, and another may have it.
+      if ((await ifThere(() => readFile(mark, "utf8"))) === id) await rm(mark, { force: true });
+    },
+  };
 }
 
-async function isMade(mark: string): Promise<boolean> {
+async function isMade(mark: string, id: string): Promise<boolean> {
   try {
-    await (await open(mark, "wx", 0o600)).close();
+    await writeFile(mark, id, { flag: "wx", mode: 0o600 });
     return true;
   } catch (error) {
     if (systemCode(error) === "EEXIST") return false;
@@ -31,12 +38,35 @@ async function isMade(mark: string): Promise<boolean> {
   }
 }
 
-async function isStale(mark: string): Promise<boolean> {
+/** Several may have found the same one stale, and the first may have made its own in its place: that is put back. */
+export async function breakTurn(mark: string): Promise<void> {
+  const aside = `${mark}.${randomUUID()}`;
+  const isTaken = await ifThere(async () => {
+    await rename(mark, aside);
+    return true;
+  });
+  if (!isTaken) return;
   try {
-    return Date.now() - (await stat(mark)).mtimeMs > STALE_MS;
+    if (!(await isStale(aside))) await link(aside, mark);
   } catch (error) {
-    // Its owner was faster.
-    if (systemCode(error) === "ENOENT") return false;
+    // A third one was faster.
+    if (systemCode(error) !== "EEXIST") throw error;
+  } finally {
+    await rm(aside, { force: true });
+  }
+}
+
+async function isStale(mark: string): Promise<boolean> {
+  const stats = await ifThere(() => stat(mark));
+  return stats !== undefined && Date.now() - stats.mtimeMs > STALE_MS;
+}
+
+/** Undefined: its owner was faster. */
+async function ifThere<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
     throw error;
   }
 }

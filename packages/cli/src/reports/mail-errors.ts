@@ -1,6 +1,5 @@
-import type { BackupError, Secret } from "@backup/core";
+import { type BackupError, type Secret, scrub, scrubbedError } from "@backup/core";
 import { oneLine } from "./one-line.js";
-import { withoutPassword } from "./mail-password.js";
 import { type MailServer, formatMailServer } from "./mail-server.js";
 import { reportFailed } from "./report-failed.js";
 
@@ -29,7 +28,7 @@ export function mailError(error: unknown, delivery: Delivery): BackupError {
   const { server, to, password } = delivery;
   const { why, transient } = reasonOf(error instanceof Error ? (error as Error & Details) : {}, delivery);
   const message = `the report could not be mailed to ${to.join(", ")} by ${formatMailServer(server)}: ${why}`;
-  return reportFailed(message, { transient, cause: scrubbed(error, password) });
+  return reportFailed(message, { transient, cause: scrubbedError(error, password) });
 }
 
 interface Reason {
@@ -41,7 +40,7 @@ function reasonOf(details: Details, { server, password }: Delivery): Reason {
   const lasting = (why: string): Reason => ({ why, transient: false });
   const passing = (why: string): Reason => ({ why, transient: true });
   const code = [details.originalCode, details.code].find((one) => typeof one === "string") ?? "";
-  const said = typeof details.response === "string" ? oneLine(withoutPassword(details.response, password)) : undefined;
+  const said = typeof details.response === "string" ? oneLine(scrub(details.response, password)) : undefined;
 
   if (UNTRUSTED.test(code))
     return lasting(`its certificate is not trusted (${code}); a certificate of your own is given with MAIL_TLS_CA`);
@@ -62,11 +61,4 @@ function reasonOf(details: Details, { server, password }: Delivery): Reason {
   if (details.code === "ESOCKET") return passing(`it cannot be reached (${code})`);
   if (details.code === "ECONNECTION") return passing("the connection was lost");
   return lasting(`it failed (${code || "unknown error"}); DEBUG=1 shows more`);
-}
-
-/** A cause for DEBUG: text and stack, without the many fields and without the password. */
-function scrubbed(error: unknown, password: Secret | undefined): Error {
-  const copy = new Error(withoutPassword(error instanceof Error ? error.message : String(error), password));
-  if (error instanceof Error && error.stack !== undefined) copy.stack = withoutPassword(error.stack, password);
-  return copy;
 }

@@ -37,17 +37,3 @@ export async function findMailPassword(
       "Put it into one of them (chmod 600), or into a file that MAIL_PASSWORD_FILE names",
   );
 }
-
-/** Cuts the password out of a text, also where a server sends back the base64 that it came in (RFC 4954, section 4). */
-export function withoutPassword(text: string, password: Secret | undefined): string {
-  if (password === undefined) return text;
-  const bytes = Buffer.from(password.reveal());
-  // Within a longer text base64 differs by what is before it: three ways, less the edges.
-  const encoded = [0, 1, 2].map((skip) => {
-    const all = Buffer.concat([Buffer.alloc(skip), bytes]).toString("base64");
-    return all.slice(Math.ceil((skip * 8) / 6), Math.floor(((skip + bytes.length) * 8) / 6));
-  });
-  // nodemailer reads what is no UTF-8 as Latin-1.
-  const forms = [bytes.toString("base64"), bytes.toString(), bytes.toString("latin1"), ...encoded];
-  return forms.filter((form) => form.length > 2).reduce((rest, form) => rest.replaceAll(form, "[secret]"), text);
-}

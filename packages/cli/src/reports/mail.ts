@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
+import { defaultCertificates, readCertificates } from "@backup/core";
 import type { ActionContext } from "../action.js";
 import { ownHostName, parseHostName } from "./host-name.js";
 import { parseMailAddress } from "./mail-address.js";
 import { findMailPassword } from "./mail-password.js";
 import { type Mail, type MailRoute, sendMail } from "./mail-send.js";
 import { formatMailServer, parseMailServer } from "./mail-server.js";
-import { readTrusted } from "./mail-trust.js";
 import { headline, reportText } from "./report-text.js";
 import type { MailSettings, Reporter } from "./reporter.js";
 import { retryReport } from "./retry.js";
@@ -56,6 +56,7 @@ async function openRoute(
 ): Promise<MailRoute> {
   const server = parseMailServer(url, { ssl, setting: "url of mail" });
   const password = await findMailPassword(server, passwordFile, context);
-  const ca = tlsCa === undefined ? undefined : await readTrusted(tlsCa, "MAIL_TLS_CA");
+  const own = tlsCa === undefined ? undefined : await readCertificates(tlsCa, "MAIL_TLS_CA");
+  const ca = own && [...defaultCertificates(), ...own];
   return { server, password, ca, hostname };
 }

@@ -1,4 +1,4 @@
-import type { ActionResult, SessionResult } from "../result.js";
+import { type ActionResult, type SessionResult, isDryRun } from "../result.js";
 
 /** Every metric of ours, and what it says. All are gauges of one action. */
 export const METRICS = {
@@ -34,10 +34,10 @@ const STATUS = { ok: 0, partial: 1, failed: 2, interrupted: 3 } as const;
 
 /**
  * What a run tells. Counts only where an action came to its end, the time of success only where it was one: what an
- * earlier run said of them stays. What has no destination is a hook or a script: it would never turn good again.
+ * earlier run said of them stays. What has no destination is a hook or a script: it would never turn good again. A dry run is no run.
  */
 export function rowsOf({ actions }: SessionResult): readonly Row[] {
-  return actions.filter(({ destination }) => destination !== "").flatMap(rowsOfAction);
+  return actions.filter((action) => action.destination !== "" && !isDryRun(action)).flatMap(rowsOfAction);
 }
 
 function rowsOfAction(result: ActionResult): readonly Row[] {

@@ -31,6 +31,8 @@ export function openPing(settings: PingSettings): Reporter {
       if (start !== undefined) await ping(start, "", signal);
     },
     async ended(result, signal) {
+      // Nothing was backed up: no reason to be content.
+      if (result.outcome === "ok" && result.dryRun) return;
       const url = result.outcome === "ok" ? success : fail;
       if (url !== undefined) await ping(url, cut(reportText(result, ownHostName())), signal);
     },

@@ -3,13 +3,14 @@ import { formatCount } from "../render/text.js";
 import type { Outcome, SessionResult } from "../result.js";
 
 /** One line: how a run went. */
-export function headline({ actions, outcome }: SessionResult): string {
-  const like = (one: Outcome): string =>
-    `${actions.filter((action) => action.outcome === one).length} of ${actions.length}`;
+export function headline({ actions, outcome, dryRun }: SessionResult): string {
+  const like = (...ones: readonly Outcome[]): string =>
+    `${actions.filter((action) => ones.includes(action.outcome)).length} of ${actions.length}`;
   return {
-    ok: `OK, ${formatCount(actions.length, "action")}`,
+    ok: `${dryRun ? "DRY RUN" : "OK"}, ${formatCount(actions.length, "action")}`,
     partial: `PARTLY: ${like("partial")} not complete`,
-    failed: `KO: ${like("failed")} failed`,
+    // One that was ended alone.
+    failed: `KO: ${like("failed", "interrupted")} failed`,
     interrupted: `INTERRUPTED: ${like("interrupted")} stopped`,
   }[outcome];
 }

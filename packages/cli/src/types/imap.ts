@@ -1,7 +1,11 @@
-import { BackupError, backup, findSecret } from "@backup/core";
+import { BackupError, type Source, backup, findSecret } from "@backup/core";
+import type { MailItem } from "@backup/imap";
 import { parseServer } from "@backup/imap/server";
-import { openDestination } from "../destination.js";
+import type { ActionContext } from "../action.js";
+import { checkHome } from "../check-home.js";
+import { destinationProblems, openDestination } from "../destination.js";
 import { plugins } from "../plugins.js";
+import { problemsOf } from "../problems-of.js";
 import type { ActionType, CommonArguments } from "./action-type.js";
 
 export interface ImapArguments extends CommonArguments {
@@ -78,8 +82,9 @@ export const imapType: ActionType<ImapArguments> = {
     ["backup imap alice@example.org ./alice mail.example.org:143 --folder 'Archive/**'", "some folders, by STARTTLS"],
     ["backup imap alice@example.org nas:mail/alice mail.example.org", "to another host, by ssh"],
   ],
-  check({ user, server, timeout, connections }) {
+  check({ user, server, timeout, connections, srcsecret, tlsCa }) {
     if (user === "") throw new BackupError("USAGE", "USER is empty; give the logon name");
+    checkHome({ "--srcsecret": srcsecret, "--tls-ca": tlsCa });
     parseServer(server);
     if (!(timeout > 0 && timeout <= LONGEST_TIMEOUT_S))
       throw new BackupError("USAGE", "--timeout takes a number of seconds above 0, up to 86400 (a day)");
@@ -91,23 +96,35 @@ export const imapType: ActionType<ImapArguments> = {
     type: "imap",
     destination: args.dest,
     host: parseServer(args.server).host.toLowerCase(),
+    async problems(context) {
+      const openAndClose = async (): Promise<void> => {
+        await using _source = await openSource(args, context);
+      };
+      return [...(await problemsOf([openAndClose])), ...(await destinationProblems(args, context))];
+    },
     async run(context) {
-      const { onEvent, signal, debug, secrets } = context;
+      const { onEvent, signal } = context;
       // Opened first: another host is connected to from here on, side by side with the source.
       await using store = await openDestination(args, context);
-      const plugin = await plugins.load("imap");
-      const { user, server, tlsCa, srcsecret, timeout, connections, full, keepDeleted, allowDeletes, dryRun } = args;
-      const filter = { include: args.folder, exclude: args.excludeFolder };
-      await using source = await plugin.create(
-        { user, server, tlsCa, filter, timeoutMs: timeout * 1000, connections },
-        {
-          onEvent,
-          trace: debug,
-          secret: (query) =>
-            findSecret({ ...query, parameter: srcsecret, option: "--srcsecret", directory: secrets, onEvent }),
-        },
-      );
+      await using source = await openSource(args, context);
+      const { keepDeleted, allowDeletes, dryRun, full } = args;
       return await backup({ source, store, signal, onEvent, keepDeleted, allowDeletes, dryRun, full });
     },
   }),
 };
+
+/** The account, which is connected to when it is used. */
+async function openSource(args: ImapArguments, { onEvent, debug, secrets }: ActionContext): Promise<Source<MailItem>> {
+  const { user, server, tlsCa, srcsecret, timeout, connections } = args;
+  const filter = { include: args.folder, exclude: args.excludeFolder };
+  const plugin = await plugins.load("imap");
+  return await plugin.create(
+    { user, server, tlsCa, filter, timeoutMs: timeout * 1000, connections },
+    {
+      onEvent,
+      trace: debug,
+      secret: (query) =>
+        findSecret({ ...query, parameter: srcsecret, option: "--srcsecret", directory: secrets, onEvent }),
+    },
+  );
+}

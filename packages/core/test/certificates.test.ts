@@ -1,6 +1,6 @@
 import { rootCertificates } from "node:tls";
 import { describe, expect, it } from "vitest";
-import { defaultCertificates } from "../src/default-certificates.js";
+import { defaultCertificates } from "../src/certificates.js";
 
 describe("the certificates that are trusted anyway", () => {
   it("are those that Node names, with the system's and NODE_EXTRA_CA_CERTS", () => {
