@@ -23,18 +23,15 @@ export interface Plan<I extends Item = Item> {
   readonly spare: readonly Path[];
 }
 
-export interface PlanOptions<I extends Item = Item> {
-  /** A file that has vanished becomes the item, the first one; after that, and any other file, is linked. */
-  readonly proven?: readonly Proof<I>[];
-  /** Vanished files stay: they are linked too. */
-  readonly keepDeleted?: boolean;
-}
-
-/** One plan of all collections' differences. Pure. An item whose path is taken stays a transfer, whatever is proven. */
+/**
+ * One plan of all collections' differences. Pure. An item whose path is taken stays a transfer, whatever is proven.
+ *
+ * @param proven a file that has vanished becomes the item, the first one; after that, and any other file, is linked
+ */
 export function plan<I extends Item>(
   deltas: readonly Delta<I>[],
   naming: Pick<Naming<I>, "path">,
-  { proven = [], keepDeleted = false }: PlanOptions<I> = {},
+  proven: readonly Proof<I>[] = [],
 ): Plan<I> {
   const vanished = deltas.flatMap((delta) => delta.vanished);
   const taken = new Set<Path>();
@@ -44,7 +41,7 @@ export function plan<I extends Item>(
     for (const path of delta.spare) taken.add(path);
   }
   for (const { file } of vanished) taken.add(file.path);
-  const movable = new Set(keepDeleted ? [] : vanished.map(({ file }) => file.path));
+  const movable = new Set(vanished.map(({ file }) => file.path));
   const moved = new Map<Path, Path>();
   const links: Link<I>[] = [];
   const done = new Set<I>();

@@ -61,8 +61,8 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
 
   const survey = await compareAll({ source, offered, store, naming, checkpoint, full, stamps, signal, onEvent });
   const deltas = survey.compared.map(({ delta }) => delta);
-  const proven = await recognise({ source, store, signal }, survey);
-  const work = plan(deltas, naming, { proven, keepDeleted: options.keepDeleted ?? false });
+  const proven = await recognise({ source, store, naming, signal }, survey);
+  const work = plan(deltas, naming, proven);
   const expected = unlikelyMoved(withoutCopy(work.vanished, deltas), work.puts);
   announce(onEvent, survey, work, expected);
   const limit = options.allowDeletes || options.keepDeleted ? () => {} : checkDeletionLimit;

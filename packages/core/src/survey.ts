@@ -258,8 +258,8 @@ async function compareOne<I extends Item>(
 }
 
 /** The files of a collection that are ours. */
-async function knownAt<I extends Item>(
-  { source, store, naming, signal }: SurveyInput<I>,
+export async function knownAt<I extends Item>(
+  { source, store, naming, signal }: Pick<SurveyInput<I>, "source" | "store" | "naming" | "signal">,
   path: Path,
   stamps: ReadonlyMap<Path, string>,
 ): Promise<readonly Known[]> {
