@@ -23,15 +23,18 @@ export interface Plan<I extends Item = Item> {
   readonly spare: readonly Path[];
 }
 
-/**
- * One plan of all collections' differences. Pure. An item whose path is taken stays a transfer, whatever is proven.
- *
- * @param proven a file that has vanished becomes the item, the first one; after that, and any other file, is linked
- */
+export interface PlanOptions<I extends Item = Item> {
+  /** A file that has vanished becomes the item, the first one; after that, and any other file, is linked. */
+  readonly proven?: readonly Proof<I>[];
+  /** Something could not be listed, so that nothing is known to have vanished: such files are linked too. */
+  readonly isPartial?: boolean;
+}
+
+/** One plan of all collections' differences. Pure. An item whose path is taken stays a transfer, whatever is proven. */
 export function plan<I extends Item>(
   deltas: readonly Delta<I>[],
   naming: Pick<Naming<I>, "path">,
-  proven: readonly Proof<I>[] = [],
+  { proven = [], isPartial = false }: PlanOptions<I> = {},
 ): Plan<I> {
   const vanished = deltas.flatMap((delta) => delta.vanished);
   const taken = new Set<Path>();
@@ -41,7 +44,7 @@ export function plan<I extends Item>(
     for (const path of delta.spare) taken.add(path);
   }
   for (const { file } of vanished) taken.add(file.path);
-  const movable = new Set(vanished.map(({ file }) => file.path));
+  const movable = new Set(isPartial ? [] : vanished.map(({ file }) => file.path));
   const moved = new Map<Path, Path>();
   const links: Link<I>[] = [];
   const done = new Set<I>();

@@ -62,7 +62,7 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
   const survey = await compareAll({ source, offered, store, naming, checkpoint, full, stamps, signal, onEvent });
   const deltas = survey.compared.map(({ delta }) => delta);
   const proven = await recognise({ source, store, naming, signal }, survey);
-  const work = plan(deltas, naming, proven);
+  const work = plan(deltas, naming, { proven, isPartial: survey.failed > 0 });
   const expected = unlikelyMoved(withoutCopy(work.vanished, deltas), work.puts);
   announce(onEvent, survey, work, expected);
   const limit = options.allowDeletes || options.keepDeleted ? () => {} : checkDeletionLimit;

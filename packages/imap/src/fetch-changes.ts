@@ -45,7 +45,8 @@ export async function fetchChanges(input: FetchChangesInput): Promise<Changes | 
     silenceModseq(mailbox);
   }
   for (const uid of rows.keys()) uids.add(uid);
-  const isWhole = uids.size === existsNow(client) || (await dropVanished(input, uids));
+  const isNewShown = mailbox.uidNext === before.uidNext || [...rows.keys()].some((uid) => uid >= before.uidNext);
+  const isWhole = (isNewShown && uids.size === existsNow(client)) || (await dropVanished(input, uids));
   return isWhole && session.unreadable === unreadable ? { uids, rows } : undefined;
 }
 

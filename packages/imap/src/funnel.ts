@@ -46,14 +46,15 @@ export class Funnel<T> {
   }
 
   async *drain(): AsyncGenerator<T> {
+    let current: Waiting<T> | undefined;
     try {
       for (;;) {
-        const next = this.#ready.shift();
-        if (next) {
-          this.#weight -= next.weight;
+        current?.taken?.();
+        current = this.#ready.shift();
+        if (current) {
+          this.#weight -= current.weight;
           if (this.#weight <= this.#room) this.#release();
-          yield next.value;
-          next.taken?.();
+          yield current.value;
         } else if (this.#ended) break;
         else {
           await new Promise<void>((resolve) => {
@@ -66,6 +67,7 @@ export class Funnel<T> {
       // Nobody takes any more: no producer waits for that.
       this.#weight = Number.NEGATIVE_INFINITY;
       this.#release();
+      current?.taken?.();
       for (const { taken } of this.#ready.splice(0)) taken?.();
     }
   }

@@ -51,8 +51,7 @@ describe("a funnel", () => {
 
   it("lets every producer go when nobody takes any more", async () => {
     const funnel = new Funnel<number>(1);
-    await funnel.push(1, 1);
-    const waiting = [funnel.push(2, 5), funnel.hand(3)];
+    const waiting = [funnel.hand(1), funnel.push(2, 5), funnel.hand(3)];
     const values = funnel.drain();
     await values.next();
     await values.return(undefined);
