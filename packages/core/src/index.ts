@@ -32,6 +32,8 @@ export { ContentHash, contentOf } from "./digest.js";
 export { PRIVATE, checkPath, isSafe, parentOf } from "./paths.js";
 export { Secret } from "./secret.js";
 export { type SecretQuery, findSecret } from "./find-secret.js";
+export { saveSecret } from "./save-secret.js";
+export { type SecretCommand, secretFromCommand } from "./secret-command.js";
 export {
   PLUGIN_API,
   type PluginContext,
