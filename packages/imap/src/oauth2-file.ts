@@ -107,7 +107,7 @@ export function readFields(secret: Secret, wrong: (what: string) => BackupError)
   if (fields === undefined) throw wrong("it is no object of JSON, {…}");
   for (const key of TEXTS)
     if (fields[key] !== undefined && typeof fields[key] !== "string") throw wrong(`its ${key} is no text`);
-  return fields as OAuth2Fields;
+  return fields;
 }
 
 /** What is wrong in a file, and what to do about it. */
