@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { access, constants } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { BackupError, findSecret, isBackupError, systemCode } from "@backup/core";
@@ -63,14 +64,15 @@ function fileOf({ user, out }: LoginArguments, secrets: string): string {
 
 /** Before a person does all that for nothing. */
 async function checkWritable(file: string): Promise<void> {
-  try {
-    await access(dirname(file), constants.W_OK);
-  } catch (error) {
-    const code = systemCode(error);
-    if (code === undefined) throw error;
-    const message = `${file} cannot be written (${code}); make its directory writable, or name another file with --out`;
-    throw new BackupError("SECRET_UNWRITABLE", message, { cause: error });
-  }
+  const fail = (why: string, cause?: unknown): BackupError => {
+    const message = `${file} cannot be written (${why}); make it writable, or name another file with --out`;
+    return new BackupError("SECRET_UNWRITABLE", message, { cause });
+  };
+  await access(dirname(file), constants.W_OK).catch((error: unknown) => {
+    throw fail(systemCode(error) ?? "unknown error", error);
+  });
+  const stats = statSync(file, { throwIfNoEntry: false });
+  if (stats && (stats.mode & 0o200) === 0) throw fail("it is read-only");
 }
 
 async function readOld(file: string, user: string): Promise<OAuth2Fields> {
