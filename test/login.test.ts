@@ -91,6 +91,7 @@ describe("backup login imap", () => {
 
   it.each([
     ["denied", { polls: ["access_denied"] }, /the login was denied .*if that was not meant, log on again/],
+    ["declined", { polls: ["authorization_declined"] }, /the login was denied/],
     ["expired", { polls: ["expired_token"] }, /the login was not completed in time; start it again/],
     [
       "expired without a word",

@@ -126,11 +126,11 @@ export function imapError(error: unknown, place: Place): BackupError {
 function serverText(error: unknown, secret: Secret | readonly Secret[]): string {
   const { responseText, response, reason } = detailsOf(error);
   const text = [responseText, response, reason].find((part): part is string => typeof part === "string" && part !== "");
-  return text === undefined ? "" : quoted(text, secret);
+  return text === undefined ? "" : quote(text, secret);
 }
 
 /** What a server said, to be put behind a word. It is not trusted: no control characters, no essay, no secret. */
-export function quoted(text: string, secret: Secret | readonly Secret[]): string {
+export function quote(text: string, secret: Secret | readonly Secret[]): string {
   const plain = scrub(text, secret)
     .replace(/[^\x20-\x7e\u00a0-\uffff]+/g, " ")
     .trim();

@@ -1,5 +1,5 @@
 import { BackupError, Secret } from "@backup/core";
-import { quoted } from "./imap-errors.js";
+import { quote } from "./imap-errors.js";
 import type { Answer } from "./oauth2-endpoint.js";
 import type { OAuth2Client } from "./oauth2-file.js";
 
@@ -45,8 +45,9 @@ export function refusedBy(
 ): BackupError {
   const { host } = client.tokenUrl;
   // Some describe without a code that is known; the code is a server's text too.
-  const said = quoted([answer.error, answer.description].filter((text) => text !== "").join(": "), secrets);
+  const said = quote([answer.error, answer.description].filter((text) => text !== "").join(": "), secrets);
   const expired = invalidGrant.replace("%s", () => said);
+  const denied = `the login was denied${said}; if that was not meant, log on again`;
   const messages: Readonly<Record<string, string>> = {
     invalid_grant: expired,
     // Of OpenID Connect, which Microsoft answers with when more than the old login is wanted.
@@ -54,7 +55,9 @@ export function refusedBy(
     invalid_client: `${host} does not accept client_id and client_secret${said}; check both`,
     unauthorized_client: `${host} does not let this client_id log on in this way${said}; check how it is registered`,
     invalid_scope: `${host} does not give this scope to this client_id${said}; check how it is registered`,
-    access_denied: `the login was denied${said}; if that was not meant, log on again`,
+    access_denied: denied,
+    // Microsoft's word for it.
+    authorization_declined: denied,
     expired_token: "the login was not completed in time; start it again",
   };
   const message = Object.hasOwn(messages, answer.error) ? messages[answer.error] : undefined;

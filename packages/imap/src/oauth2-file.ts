@@ -78,7 +78,8 @@ export function readOAuth2(secret: Secret, user: string): OAuth2File {
     kind: "refresh",
     name,
     file: secret.file,
-    client: toClient(fields, wrong),
+    // What was granted, where the file does not say otherwise (RFC 6749, section 6).
+    client: { ...toClient(fields, wrong), scope: fields.scope },
     refreshToken: new Secret(refreshToken),
     textWith: (token) => `${JSON.stringify({ ...fields, refresh_token: token.reveal() }, undefined, 2)}\n`,
   };

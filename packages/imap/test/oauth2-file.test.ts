@@ -23,11 +23,12 @@ describe("a secret", () => {
 });
 
 describe("an .oauth2 file", () => {
-  it("takes from its provider what it does not say", () => {
+  it("takes its address from its provider", () => {
     const login = readOAuth2(new Secret(LOGIN), "alice");
     if (login.kind !== "refresh") throw new Error("another kind");
     expect(login.client.tokenUrl.href).toBe(OAUTH2_PROVIDERS.microsoft.tokenUrl);
-    expect(login.client.scope).toBe(OAUTH2_PROVIDERS.microsoft.scope);
+    // A refresh is for what was granted at the login.
+    expect(login.client.scope).toBeUndefined();
   });
 
   it("says itself what is otherwise", () => {
