@@ -16,6 +16,7 @@ export interface HttpRequest {
 export interface HttpAnswer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
 }
 
 export interface HttpServer extends AsyncDisposable {
@@ -38,7 +39,7 @@ export async function startHttpServer(
         requests.push(request);
         const given = answer(request, requests.length);
         if (given === "hang") return;
-        outgoing.writeHead(given.status, given.headers).end("answered\n");
+        outgoing.writeHead(given.status, given.headers).end(given.body ?? "answered\n");
       },
       () => outgoing.destroy(),
     );

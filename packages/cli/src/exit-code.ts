@@ -10,6 +10,7 @@ const USAGE: ReadonlySet<BackupError["code"]> = new Set([
   "SCRIPT_MISSING",
   "SECRET_MISSING",
   "SECRET_UNREADABLE",
+  "SECRET_UNWRITABLE",
   "USAGE",
 ]);
 

@@ -11,6 +11,10 @@ export interface FileText {
 }
 
 export const FILES: readonly FileText[] = [
+  {
+    path: "/backup/USER.oauth2",
+    text: "OAuth2 login of that account, as backup login imap writes it; before its password.",
+  },
   { path: "/backup/USER.password", text: "Password of that account, where --srcsecret names no other file." },
   { path: "/backup/HOST.id_ed25519", text: "Key for a destination on that host; id_rsa and id_ecdsa likewise." },
   { path: "/backup/HOST.passphrase", text: "Passphrase of that key." },

@@ -100,7 +100,11 @@ const BOOLEAN_OPTIONS = [COMMON_OPTIONS, ...SUBCOMMANDS.map(({ options }) => opt
 function usageOf(argv: readonly string[]): Omit<Usage, "argv"> {
   const words = ` ${argv.join(" ")} `;
   const [group, commands = []] = [...groups()].find(([first]) => words.includes(` ${first} `)) ?? [];
-  const given = SUBCOMMANDS.find(({ name }) => words.includes(` ${name} `));
+  // The longest: `login imap` is not `imap`.
+  const given = SUBCOMMANDS.filter(({ name }) => words.includes(` ${name} `)).reduce<Subcommand | undefined>(
+    (best, each) => (each.name.length > (best?.name.length ?? 0) ? each : best),
+    undefined,
+  );
   // The first word alone, of two.
   if (!given && group !== undefined) {
     const seconds = commands.map(({ name }) => name.slice(group.length + 1)).join(" or ");

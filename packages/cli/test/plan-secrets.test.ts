@@ -79,7 +79,7 @@ describe("a secret in a plan", () => {
     for (const secret of ["{ env: ALICE }", `{ command: [cat, ${file}] }`, `{ command: [printf, ${SECRET}] }`]) {
       const seen: Seen = {};
       await runWith(`srcsecret: ${secret}`, seen, { ...process.env, ALICE: SECRET });
-      expect(seen).toMatchObject({ text: `${SECRET}\n`, mode: 0o600 });
+      expect(seen).toMatchObject({ text: `${SECRET}\n`, mode: 0o400 });
       const place = seen.args?.srcsecret ?? "";
       await expect(stat(dirname(place))).rejects.toMatchObject({ code: "ENOENT" });
     }

@@ -81,5 +81,5 @@ async function readSecret(place: string, onEvent: EventSink | undefined): Promis
   }
   const value = text.replace(/\r?\n$/, "");
   if (value === "") throw new BackupError("SECRET_UNREADABLE", `secret ${place} is empty`);
-  return new Secret(value);
+  return new Secret(value, { file: place });
 }

@@ -39,6 +39,8 @@ export { Secret } from "./secret.js";
 export { scrub, scrubbedError } from "./scrub.js";
 export { defaultCertificates, readCertificates } from "./certificates.js";
 export { type SecretQuery, findSecret } from "./find-secret.js";
+export { saveSecret } from "./save-secret.js";
+export { type SecretCommand, secretFromCommand } from "./secret-command.js";
 export {
   PLUGIN_API,
   type PluginContext,

@@ -1,17 +1,20 @@
 import type { Secret } from "./secret.js";
 
-/** Cuts the secret out of a text, also where a server sends back the line or the base64 that it came in. */
-export function scrub(text: string, secret: Secret | undefined): string {
-  if (secret === undefined) return text;
-  return writtenForms(secret.reveal()).reduce((rest, form) => rest.replaceAll(form, "[secret]"), text);
+/** One secret, several, or none. */
+type Secrets = Secret | readonly Secret[] | undefined;
+
+/** Cuts secrets out of a text, also where a server sends back the line or the base64 that they came in. */
+export function scrub(text: string, secrets: Secrets): string {
+  const forms = [secrets ?? []].flat().flatMap((each) => writtenForms(each.reveal()));
+  return forms.reduce((rest, form) => rest.replaceAll(form, "[secret]"), text);
 }
 
 /** A cause for DEBUG: the error's text and stack, without its many fields, and without the secret. */
-export function scrubbedError(error: unknown, secret: Secret | undefined): Error {
-  const copy = new Error(scrub(error instanceof Error ? error.message : String(error), secret));
+export function scrubbedError(error: unknown, secrets: Secrets): Error {
+  const copy = new Error(scrub(error instanceof Error ? error.message : String(error), secrets));
   if (error instanceof Error) {
     copy.name = error.name;
-    if (error.stack !== undefined) copy.stack = scrub(error.stack, secret);
+    if (error.stack !== undefined) copy.stack = scrub(error.stack, secrets);
   }
   return copy;
 }

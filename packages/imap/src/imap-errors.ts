@@ -20,7 +20,11 @@ function detailsOf(error: unknown): Details {
 export interface Place {
   readonly server: Server;
   readonly user: string;
-  readonly secret: Secret;
+  readonly secret: Secret | readonly Secret[];
+  /** What to check when the login is refused; by default the password. */
+  readonly advice?: string | undefined;
+  /** What the login needs the server to offer. */
+  readonly means?: string | undefined;
 }
 
 const UNTRUSTED: Readonly<Record<string, string>> = {
@@ -51,8 +55,9 @@ const BUSY = new Set<unknown>(["UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG"]);
 const SLOW = new Set(["CONNECT_TIMEOUT", "GREETING_TIMEOUT", "UPGRADE_TIMEOUT", "ETIMEOUT", "ETIMEDOUT"]);
 
 /** An error of the connection or the server as one for a person. The password is cut out of whatever a server said. */
-export function imapError(error: unknown, { server, user, secret }: Place): BackupError {
+export function imapError(error: unknown, place: Place): BackupError {
   if (error instanceof BackupError) return error;
+  const { server, user, secret, advice = "check the user name and the password's file", means = "a password" } = place;
   const where = formatServer(server);
   const code = systemCode(error) ?? "";
   const details = detailsOf(error);
@@ -79,10 +84,10 @@ export function imapError(error: unknown, { server, user, secret }: Place): Back
       true,
     );
   if (details.authenticationFailed)
-    return make(
-      "AUTH_FAILED",
-      `${where} refused the login of ${user}${said}; check the user name and the password's file`,
-    );
+    return make("AUTH_FAILED", `${where} refused the login of ${user}${said}; ${advice}`);
+  // What imapflow says when nothing that the server offers fits; it has no code for it.
+  if (error instanceof Error && error.message === "Unsupported authentication mechanism")
+    return make("PROTOCOL", `${where} offers no login with ${means}; use another kind of login`);
   if (code === "ENOTFOUND") return make("HOST_UNKNOWN", `there is no host named ${server.host}; check the spelling`);
   if (code === "EAI_AGAIN")
     return make("HOST_UNKNOWN", `the name ${server.host} cannot be looked up now; check the network`, true);
@@ -118,11 +123,14 @@ export function imapError(error: unknown, { server, user, secret }: Place): Back
   );
 }
 
-function serverText(error: unknown, secret: Secret): string {
+function serverText(error: unknown, secret: Secret | readonly Secret[]): string {
   const { responseText, response, reason } = detailsOf(error);
   const text = [responseText, response, reason].find((part): part is string => typeof part === "string" && part !== "");
-  if (text === undefined) return "";
-  // The server is not trusted: no control characters on a terminal, no essay, no secret.
+  return text === undefined ? "" : quote(text, secret);
+}
+
+/** What a server said, to be put behind a word. It is not trusted: no control characters, no essay, no secret. */
+export function quote(text: string, secret: Secret | readonly Secret[]): string {
   const plain = scrub(text, secret)
     .replace(/[^\x20-\x7e\u00a0-\uffff]+/g, " ")
     .trim();

@@ -1,6 +1,14 @@
 export { type ImapPluginOptions, imapPlugin } from "./plugin.js";
 export { ImapSource, type ImapSourceOptions } from "./imap-source.js";
-export type { Login, SessionOptions } from "./session.js";
+export type { SessionOptions } from "./session.js";
+export type { AccessToken, Login, PasswordLogin, TokenLogin, TokenSource } from "./login.js";
+export { type LoginOptions, loginWith } from "./login-with.js";
+export { type OAuth2Client, type OAuth2Fields, readFields, toClient, wrongIn } from "./oauth2-file.js";
+export { endpointUrl } from "./oauth2-endpoint.js";
+export { type OAuth2Provider, providerNamed } from "./oauth2-providers.js";
+export type { Tokens } from "./oauth2-answers.js";
+export { type DeviceLoginOptions, type DevicePrompt, deviceLogin } from "./oauth2-device-login.js";
+export { type BrowserLoginOptions, browserLogin } from "./oauth2-browser-login.js";
 export type { FolderFilter } from "./list-folders.js";
 export type { MailItem, MessageItem, SidecarItem } from "./mail-item.js";
 export { type Server, formatServer, parseServer } from "./server.js";

@@ -1,6 +1,7 @@
 import { definePlugin, readCertificates } from "@backup/core";
 import type { FolderFilter } from "./list-folders.js";
 import { ImapSource } from "./imap-source.js";
+import { loginWith } from "./login-with.js";
 import type { MailItem } from "./mail-item.js";
 import { parseServer } from "./server.js";
 
@@ -18,14 +19,24 @@ export interface ImapPluginOptions {
   readonly connections?: number | undefined;
 }
 
-/** `backup imap`. The secret is the password, in a file `<user>.password`. */
+/** `backup imap`. The secret is an OAuth2 login, in a file `<user>.oauth2`, or the password, in `<user>.password`. */
 export const imapPlugin = definePlugin<ImapPluginOptions, MailItem>({
   name: "imap",
   summary: "an IMAP account, into a Maildir tree",
   async create({ user, server: text, tlsCa, filter, timeoutMs, connections }, { onEvent, trace, secret }) {
     const server = parseServer(text);
     const ca = tlsCa === undefined ? undefined : (await readCertificates(tlsCa, "--tls-ca")).join("");
-    const password = await secret({ partner: user, extensions: [".password"] });
-    return new ImapSource({ server, login: { user, password }, ca, filter, timeoutMs, connections, onEvent, trace });
+    // Whoever has both has made the first one because the second one is not enough any more.
+    const found = await secret({ partner: user, extensions: [".oauth2", ".password"] });
+    return new ImapSource({
+      server,
+      login: loginWith(found, { user, onEvent }),
+      ca,
+      filter,
+      timeoutMs,
+      connections,
+      onEvent,
+      trace,
+    });
   },
 });

@@ -1,22 +1,9 @@
-import {
-  BackupError,
-  type EventSink,
-  type Secret,
-  defaultCertificates,
-  scrub,
-  systemCode,
-  throwIfAborted,
-} from "@backup/core";
+import { BackupError, type EventSink, defaultCertificates, scrub, systemCode, throwIfAborted } from "@backup/core";
 import { ImapFlow } from "imapflow";
 import pRetry from "p-retry";
 import { imapError } from "./imap-errors.js";
+import { type Credentials, type Login, logOn, secretsOf, toPlace } from "./login.js";
 import type { Server } from "./server.js";
-
-/** How to log on. OAuth2 tokens will be another kind of it. */
-export interface Login {
-  readonly user: string;
-  readonly password: Secret;
-}
 
 export interface SessionOptions {
   readonly server: Server;
@@ -126,7 +113,7 @@ export class ImapSession implements AsyncDisposable {
 
   error(error: unknown): BackupError {
     const { server, login } = this.#options;
-    return imapError(error, { server, user: login.user, secret: login.password });
+    return imapError(error, { server, ...toPlace(login) });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -146,15 +133,19 @@ export class ImapSession implements AsyncDisposable {
     }
   }
 
-  async #connect(signal: AbortSignal): Promise<ImapFlow> {
+  #connect(signal: AbortSignal): Promise<ImapFlow> {
+    return logOn(this.#options.login, signal, (auth) => this.#connectAs(auth, signal));
+  }
+
+  async #connectAs(auth: Credentials, signal: AbortSignal): Promise<ImapFlow> {
     throwIfAborted(signal);
-    const { server, login, ca, timeoutMs = 60_000 } = this.#options;
+    const { server, ca, timeoutMs = 60_000 } = this.#options;
     const client = new ImapFlow({
       host: server.host,
       port: server.port,
       secure: server.security === "tls",
       ...(server.security === "starttls" ? { doSTARTTLS: true } : {}),
-      auth: { user: login.user, pass: login.password.reveal() },
+      auth,
       tls: {
         minVersion: "TLSv1.2",
         rejectUnauthorized: true,
@@ -197,7 +188,7 @@ export class ImapSession implements AsyncDisposable {
       if (typeof msg === "string")
         onEvent?.({
           type: "debug",
-          message: `imap ${typeof src === "string" ? `${src} ` : ""}${scrub(msg, login.password)}`,
+          message: `imap ${typeof src === "string" ? `${src} ` : ""}${scrub(msg, secretsOf(login))}`,
         });
     };
     // imapflow skips what it cannot parse, and tells nobody but its log.

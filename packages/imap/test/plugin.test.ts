@@ -35,13 +35,13 @@ describe("the plugin", () => {
     expect(imapPlugin.summary).toMatch(/^[^\n]+$/);
   });
 
-  it("makes a source of the account, without connecting, and asks for the user's password", async () => {
+  it("makes a source of the account, without connecting, and asks for the user's login", async () => {
     asked.length = 0;
     await using source = await create({ tlsCa: pem });
     expect(source.id).toContain("alice@example.org");
     expect(source.id).not.toContain("secret");
     expect(source.leaves).toEqual(["cur", "new", "tmp"]);
-    expect(asked).toEqual([{ partner: "alice@example.org", extensions: [".password"] }]);
+    expect(asked).toEqual([{ partner: "alice@example.org", extensions: [".oauth2", ".password"] }]);
   });
 
   it.each(["", "a b", "host:0", "host:1143", "http://host", "host:99999", "user@host"])(

@@ -4,12 +4,14 @@ import { checkDestinationCommand } from "./check-destination.js";
 import { completionCommand } from "./completion.js";
 import { configCheckCommand, configExampleCommand, configSchemaCommand } from "./config.js";
 import { healthCommand } from "./health.js";
+import { loginImapCommand } from "./login-imap.js";
 import { runCommand } from "./run.js";
 import type { Subcommand } from "./subcommand.js";
 
 /** Every command, in the order in which help lists them. */
 export const SUBCOMMANDS: readonly Subcommand[] = [
   ...ACTION_TYPES.map(actionCommand),
+  loginImapCommand,
   runCommand,
   configCheckCommand,
   configExampleCommand,

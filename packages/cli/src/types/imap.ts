@@ -42,7 +42,8 @@ export const imapType: ActionType<ImapArguments> = {
       type: "string",
       requiresArg: true,
       isSecret: true,
-      describe: "File with the password, an absolute path; default /backup/USER.password",
+      describe:
+        "File with the password or an OAuth2 login, an absolute path; default /backup/USER.oauth2, /backup/USER.password",
     },
     "tls-ca": { type: "string", requiresArg: true, describe: "File of certificates to trust besides the system's" },
     folder: {
