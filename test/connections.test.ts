@@ -31,7 +31,7 @@ describe("several connections", () => {
       const folders = largeFolders();
       await using server = await startFakeImap({ folders });
       const destination = join(directory.path, String(connections));
-      expect(await mirrorFake(server, destination, { ...(connections ? { connections } : {}) })).toMatchObject({
+      expect(await mirrorFake(server, destination, connections ? { connections } : {})).toMatchObject({
         exit: 0,
       });
       expect(server.connections).toBe(expected);

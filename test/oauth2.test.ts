@@ -152,7 +152,8 @@ describe("an OAuth2 login", () => {
     const { authority, server } = setup;
     const login = loginWith(new Secret(await readFile(file, "utf8"), { file }), { user: "alice" });
     const ca = await readFile(server.caFile, "utf8");
-    const parameters = { server: { host: "localhost", port: server.tlsPort, security: "tls" as const }, login, ca };
+    const at = { host: "localhost", port: server.tlsPort, security: "tls" as const };
+    const parameters = { server: at, login, ca, connections: 1 };
     const once = async (name: string): Promise<string> => {
       await using source = new ImapSource(parameters);
       const store = new LocalStore(join(setup.root, name));

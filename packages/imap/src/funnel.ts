@@ -16,7 +16,7 @@ export class Funnel<T> {
   #full: (() => void)[] = [];
   #wake: (() => void) | undefined;
   #ended = false;
-  #error: unknown;
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(room: number) {
     this.#room = room;
@@ -41,7 +41,7 @@ export class Funnel<T> {
 
   /** The consumer gets this error when it has taken what stands ready. The first one counts. */
   fail(error: unknown): void {
-    this.#error ??= error;
+    this.#failure ??= { error };
     this.end();
   }
 
@@ -62,7 +62,7 @@ export class Funnel<T> {
           });
         }
       }
-      if (this.#error !== undefined) throw this.#error;
+      if (this.#failure) throw this.#failure.error;
     } finally {
       // Nobody takes any more: no producer waits for that.
       this.#weight = Number.NEGATIVE_INFINITY;

@@ -38,7 +38,7 @@ export async function proveMessages(
   const found = await Promise.all(batchesOf(candidates).map((batch) => proveBatch(batch, proving)));
   const all = found.flat();
   const alike = new Map<string, number>();
-  for (const { proof, key } of all) alike.set(key, (alike.get(key) ?? 0) + 1);
+  for (const { key } of all) alike.set(key, (alike.get(key) ?? 0) + 1);
   return all.filter(({ key }) => alike.get(key) === 1).map(({ proof }) => proof);
 }
 
