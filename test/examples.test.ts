@@ -153,7 +153,7 @@ describe("examples/one-action.sh", () => {
     // Nothing but the password's file is not here.
     expect(await runBackup(command, { BACKUP_DIR: "/nowhere" })).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining("looked for /nowhere/alice@example.org.password"),
+      stderr: expect.stringContaining("/nowhere/alice@example.org.password"),
     });
   });
 
