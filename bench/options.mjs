@@ -13,6 +13,7 @@ export const USAGE = `npm run bench -- [options]
   --big           the other scenario: an account with one message of 200 MB
   --messages N    messages in the account (20000, about 900 MB)
   --scale F       F times the messages, or the big message's size: 0.02 is a quick smoke test
+  --rtt A,B       milliseconds of a round trip to the server, each in turn; 0 is without a proxy (0)
   --compress      the server offers COMPRESS=DEFLATE (off in a stock Dovecot)
   --ours CMD      our command line, with {user} {dest} {port} {secret} {ca} (BENCH_OURS)
   --remote        the other benchmark: to a host that is reached by ssh; see the options below
@@ -44,7 +45,7 @@ export const readOptions = (argv) => {
       ours: { type: "string", default: process.env.BENCH_OURS || OURS },
       cache: { type: "string", default: join(TOP, ".bench") },
       remote: { type: "boolean", default: false },
-      rtt: { type: "string", default: "0,40" },
+      rtt: { type: "string" },
       "rclone-messages": { type: "string", default: "2000" },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -66,7 +67,9 @@ export const readOptions = (argv) => {
     ours: values.ours,
     cache: values.cache,
     remote: values.remote,
-    rtts: values.rtt.split(",").map((text) => (text === "0" ? 0 : positive("--rtt", text))),
+    rtts: (values.rtt ?? (values.remote ? "0,40" : "0"))
+      .split(",")
+      .map((text) => (text === "0" ? 0 : positive("--rtt", text))),
     rcloneMessages: Math.ceil(positive("--rclone-messages", values["rclone-messages"])),
     help: values.help,
   };

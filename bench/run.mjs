@@ -11,6 +11,7 @@ import { lock } from "./lock.mjs";
 import { machine, machineLine } from "./machine.mjs";
 import { mailbox, SEED } from "./mailbox.mjs";
 import { measure, settle } from "./measure.mjs";
+import { startLink } from "./remote-link.mjs";
 import { ratios, summarize, table } from "./report.mjs";
 import { mixedSizes } from "./sizes.mjs";
 
@@ -40,29 +41,42 @@ const compare = async ({ options, cache, taking, missing, signal }) => {
   const box = mailbox({ cache: join(cache, "mailboxes"), ...scenario(options) });
   say(`mailbox: ${describe(box)}${box.generatedInS ? `, made in ${box.generatedInS.toFixed(1)} s` : ", cached"}`);
   const server = await startDovecot({ maildir: box.dir, compress: options.compress });
+  const link = options.rtts.some((rtt) => rtt > 0) ? await startLink(server.port) : undefined;
   try {
     await warm(server, box);
-    const results = Object.fromEntries(taking.map(({ name }) => [name, { initial: [], again: [] }]));
-    const failures = [];
-    for (let round = 0; round < options.rounds; round++) {
-      for (const contender of taking) {
-        if (contender.slow && round > 0 && !options.full) continue;
-        try {
-          const { initial, again } = await oneRound(contender, { cache, server, box, options, round, signal });
-          results[contender.name].initial.push(initial);
-          if (again) results[contender.name].again.push(again);
-        } catch (error) {
-          signal.throwIfAborted();
-          failures.push(`${contender.name}, round ${round + 1}: ${error.message}`);
-          say(`FAILED ${failures.at(-1)}`);
-        }
-      }
+    let isGood = true;
+    for (const rtt of options.rtts) {
+      await link?.stretch(rtt);
+      const reached = rtt === 0 ? server : { ...server, port: link.port };
+      isGood = (await compareAt(rtt, { options, cache, taking, missing, signal, box, server: reached })) && isGood;
     }
-    report({ cache, options, box, taking, missing, results, failures });
-    return failures.length === 0;
+    return isGood;
   } finally {
+    await link?.stop();
     await server.stop();
   }
+};
+
+/** All rounds at one distance. */
+const compareAt = async (rtt, { options, cache, taking, missing, signal, box, server }) => {
+  const results = Object.fromEntries(taking.map(({ name }) => [name, { initial: [], again: [] }]));
+  const failures = [];
+  for (let round = 0; round < options.rounds; round++) {
+    for (const contender of taking) {
+      if (contender.slow && round > 0 && !options.full) continue;
+      try {
+        const { initial, again } = await oneRound(contender, { cache, server, box, options, round, signal });
+        results[contender.name].initial.push(initial);
+        if (again) results[contender.name].again.push(again);
+      } catch (error) {
+        signal.throwIfAborted();
+        failures.push(`${contender.name}, round ${round + 1}: ${error.message}`);
+        say(`FAILED ${failures.at(-1)}`);
+      }
+    }
+  }
+  report({ cache, options, box, taking, missing, results, failures, rtt });
+  return failures.length === 0;
 };
 
 /** @param {import("./options.mjs").Options} options */
@@ -130,7 +144,7 @@ const complete = (got, box) => {
 };
 
 /** Prints the table and writes the same as JSON. */
-const report = ({ cache, options, box, taking, missing, results, failures }) => {
+const report = ({ cache, options, box, taking, missing, results, failures, rtt }) => {
   const summaries = Object.fromEntries(
     Object.entries(results).map(([name, { initial, again }]) => [
       name,
@@ -143,7 +157,7 @@ const report = ({ cache, options, box, taking, missing, results, failures }) => 
   const rounds = `${options.rounds} interleaved ${options.rounds === 1 ? "round" : "rounds"}`;
   const lines = [
     "",
-    `${describe(box)}; ${server}; medians (and range) of ${rounds}.`,
+    `${describe(box)}; ${server}${rtt > 0 ? ` at ${rtt} ms round trip` : ""}; medians (and range) of ${rounds}.`,
     "",
     table(taking.map(({ name, label }) => ({ label, ...summaries[name] }))),
     "",
@@ -153,7 +167,7 @@ const report = ({ cache, options, box, taking, missing, results, failures }) => 
     ...(Object.keys(compared).length > 0 ? [`Initial mirror, wall clock: ${ratioLine(compared)}.`] : []),
   ];
   console.log(lines.join("\n"));
-  const file = join(cache, options.big ? "last-big.json" : "last.json");
+  const file = join(cache, `last${options.big ? "-big" : ""}${rtt > 0 ? `-${rtt}ms` : ""}.json`);
   const { messages, bytes, folders, largest } = box;
   const json = {
     date: new Date().toISOString(),

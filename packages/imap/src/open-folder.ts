@@ -31,6 +31,8 @@ export async function openFolder(
       const { mailbox } = client;
       if (!fresh && mailbox && mailbox.path === folder.mailbox) return { client, mailbox };
       if (changes) await session.enableChanges(client);
+      // Imapflow asks for a folder that it has not listed on this connection by a LIST of its own.
+      (client as unknown as Listing).folders.set(folder.mailbox, { path: folder.mailbox });
       const opened = await client.mailboxOpen(folder.mailbox, { readOnly: true });
       // Imapflow's type does not say so, but a server may leave it out; without it no UID means anything.
       if (!/^\d{1,20}$/.test(String(opened.uidValidity)))
@@ -45,6 +47,11 @@ export async function openFolder(
       if (attempt >= ATTEMPTS) throw problem;
     }
   }
+}
+
+/** What imapflow's types do not have. */
+interface Listing {
+  readonly folders: Map<string, { readonly path: string }>;
 }
 
 /** From now on rows come without MODSEQ, which imapflow else asks for with each message. */
