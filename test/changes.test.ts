@@ -6,7 +6,7 @@ import { type Appender, openAppender } from "./support/appender.js";
 import { eventsOf, reportOf, runBackup, writeSecret } from "./support/command.js";
 import { startCyrus } from "./support/cyrus.js";
 import { startDovecot } from "./support/dovecot.js";
-import { makeFolder, makeMessage, startFakeImap } from "./support/fake-imap.js";
+import { DEFAULT_CAPABILITIES, makeFolder, makeMessage, startFakeImap } from "./support/fake-imap.js";
 import { mirrorFake, modelTree } from "./support/fake-mirror.js";
 import type { MailServer } from "./support/mail-server.js";
 import { makeMessages } from "./support/messages.js";
@@ -15,11 +15,11 @@ import { type TemporaryDirectory, temporaryDirectory } from "./support/temporary
 import { expectedTree, readTree } from "./support/tree.js";
 
 const SERVERS = [
-  { name: "Dovecot", start: () => startDovecot() },
-  { name: "Cyrus", start: () => startCyrus() },
+  { name: "Dovecot", objectId: false, start: () => startDovecot() },
+  { name: "Cyrus", objectId: true, start: () => startCyrus() },
 ] as const;
 
-describe.each(SERVERS)("$name", ({ start }) => {
+describe.each(SERVERS)("$name", ({ start, objectId }) => {
   let server: MailServer;
   let directory: TemporaryDirectory;
   let secret: string;
@@ -108,6 +108,21 @@ describe.each(SERVERS)("$name", ({ start }) => {
     expect(await inodes("b")).toEqual(before);
   });
 
+  it("has each message transferred once, if the server says which are the same", async () => {
+    await change(async (appender) => {
+      await appender.createFolder("Copies");
+      await appender.copy("Sent Items", [1, 2, 3], "Copies");
+    });
+    const { report } = await mirror("once");
+    await expectMirrored("once");
+    expect(report.moved > 0).toBe(objectId);
+    const bytes = await readServer(server).then(({ folders }) => folders.flatMap(({ messages }) => messages));
+    const distinct = new Map(bytes.map(({ sha256, date, size }) => [`${sha256} ${date}`, size]));
+    const once = [...distinct.values()].reduce((sum, size) => sum + size, 0);
+    if (objectId) expect(report.bytes).toBeLessThan(once + 1000);
+    if (objectId) expect((await inodes("once")).size).toBe(distinct.size);
+  });
+
   it("does not take what was moved for deleted, also where that is kept", async () => {
     await mirror("c");
     await change((appender) => appender.move("Moved", [1], "Empty"));
@@ -176,6 +191,32 @@ describe("a server that tells of changes", () => {
     expect(await again()).toBe(true);
     expect(await mirrorFake(server, destination, { full: true })).toMatchObject({ exit: 0, report: { renamed: 1 } });
   });
+});
+
+it.each([
+  ["Gmail's X-GM-MSGID", "X-GM-EXT-1"],
+  ["EMAILID", "OBJECTID"],
+])("a message with many labels is transferred once, where the server tells by %s", async (_name, capability) => {
+  await using directory = await temporaryDirectory();
+  const destination = join(directory.path, "dest");
+  const labels = ["INBOX", "All Mail", "Important", "Work"];
+  const message = (uid: number, of: number) =>
+    makeMessage(uid, { emailid: `m${of}`, internaldate: new Date(2020, 1, of), bytes: Buffer.alloc(5000, `${of}\n`) });
+  const folders = new Map(
+    labels.map((name, at) => [name, makeFolder(Array.from({ length: 9 - at }, (_, n) => message(n + 1, n + at + 1)))]),
+  );
+  await using server = await startFakeImap({ folders, capabilities: [...DEFAULT_CAPABILITIES, capability] });
+  const first = await mirrorFake(server, destination, { connections: 1 });
+  expect(first).toMatchObject({ exit: 0, report: { added: 9, moved: 21, bytes: 9 * 5000 } });
+  expect(await readTree(destination)).toEqual(modelTree(folders));
+  // Another label for a message that stays in a folder which changes too.
+  folders.get("Work")?.messages.push(message(50, 1));
+  for (const name of ["Work", "INBOX"]) Object.assign(folders.get(name) ?? {}, { highestmodseq: 9, uidnext: 60 });
+  expect(await mirrorFake(server, destination, { full: true })).toMatchObject({
+    exit: 0,
+    report: { added: 0, moved: 1 },
+  });
+  expect(await readTree(destination)).toEqual(modelTree(folders));
 });
 
 it("a new UIDVALIDITY, as after a migration, costs less than a hundredth of 10,000 messages", async () => {

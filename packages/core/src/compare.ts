@@ -73,7 +73,13 @@ export function compare<I extends Item>(
       taken.add(to);
       const { content, file } = chosen;
       if (content?.size === file.size && !item.sidecar)
-        stays.push({ path: to, digest: content.digest, size: file.size, mtime: file.mtime });
+        stays.push({
+          path: to,
+          digest: content.digest,
+          size: file.size,
+          mtime: file.mtime,
+          ...(item.twin === undefined ? {} : { twin: item.twin }),
+        });
     }
     for (const copy of copies) if (copy !== chosen) spare.push(copy.file.path);
   }

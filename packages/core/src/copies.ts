@@ -10,6 +10,7 @@ import type { Content, Copy, Item, Path } from "./model.js";
 export class Copies {
   readonly #repeated = new Set<string>();
   readonly #paths = new Map<string, Path>();
+  readonly #twins = new Map<string, Copy>();
 
   /**
    * @param items what is about to arrive
@@ -23,8 +24,31 @@ export class Copies {
       if (likes.has(like)) this.#repeated.add(like);
       else likes.add(like);
     }
-    for (const { path, digest, size, mtime } of files)
-      if (likes.has(likeness(size, mtime))) this.#paths.set(likeness(digest, mtime), path);
+    for (const file of files) {
+      if (!likes.has(likeness(file.size, file.mtime))) continue;
+      this.#paths.set(likeness(file.digest, file.mtime), file.path);
+      const key = twinKey(file);
+      if (key !== undefined) this.#twins.set(key, file);
+    }
+  }
+
+  /** Items in two parts: those to be transferred, and those that have a twin among these or among the files. */
+  split<I extends Item>(items: readonly I[]): { readonly first: readonly I[]; readonly later: readonly I[] } {
+    const seen = new Set(this.#twins.keys());
+    const first: I[] = [];
+    const later: I[] = [];
+    for (const item of items) {
+      const key = twinKey(item);
+      (key !== undefined && seen.has(key) ? later : first).push(item);
+      if (key !== undefined) seen.add(key);
+    }
+    return { first, later };
+  }
+
+  /** A file of which the source says that it holds the item's bytes. */
+  twinOf(item: Item): Copy | undefined {
+    const key = twinKey(item);
+    return key === undefined ? undefined : this.#twins.get(key);
   }
 
   /** A file with these bytes and this time. */
@@ -33,7 +57,16 @@ export class Copies {
   }
 
   /** Remembers a file that has just arrived. */
-  add({ size, mtime, sidecar }: Item, { digest }: Content, path: Path): void {
-    if (!sidecar && this.#repeated.has(likeness(size, mtime))) this.#paths.set(likeness(digest, mtime), path);
+  add(item: Item, { digest, size }: Content, path: Path): void {
+    const { mtime, sidecar } = item;
+    if (sidecar || !this.#repeated.has(likeness(item.size, mtime))) return;
+    this.#paths.set(likeness(digest, mtime), path);
+    const key = twinKey(item);
+    if (key !== undefined) this.#twins.set(key, { path, digest, size, mtime });
   }
+}
+
+/** Equal for items and files that are twins, and of one time: another name of a file cannot have another time. */
+function twinKey({ twin, mtime }: Item | Copy): string | undefined {
+  return twin === undefined ? undefined : likeness(twin, mtime);
 }

@@ -53,6 +53,8 @@ export interface Item extends Identity {
   readonly size: number;
   /** Modification time that the file gets, milliseconds since 1970. */
   readonly mtime: number;
+  /** Items with the same one hold the same bytes, wherever they are: the source says so. Undefined: it does not tell. */
+  readonly twin?: string | undefined;
 }
 
 /** A stored file with the identity that its name says. */
@@ -110,6 +112,8 @@ export interface Copy {
   readonly size: number;
   /** Milliseconds since 1970. */
   readonly mtime: number;
+  /** `Item.twin` of what it holds, where the source listed that in this run. */
+  readonly twin?: string | undefined;
 }
 
 /** An item that is to come, and files that may hold its bytes: all of its size and time, each with other bytes. */

@@ -10,7 +10,7 @@ import type { Report } from "./report.js";
 import type { Source } from "./source.js";
 import type { Store } from "./store.js";
 import { type Compared, type Survey, compareAll, directoriesOf, stampOf, stampsOf } from "./survey.js";
-import { type Transfer, transfer } from "./transfer.js";
+import { type TransferOnce, transferOnce } from "./transfer-once.js";
 
 export interface BackupOptions<I extends Item = Item> {
   readonly source: Source<I>;
@@ -89,10 +89,7 @@ async function both<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
 
 /** What was done of a plan. */
 interface Applied {
-  readonly transfer: Transfer & {
-    /** Items that became another name of a file. */
-    readonly linked: number;
-  };
+  readonly transfer: TransferOnce;
   /** Deleted at the source, and removed here. */
   readonly removed: readonly Known[];
   /** Deleted at the source, and kept here. */
@@ -121,14 +118,10 @@ async function apply<I extends Item>(input: ApplyInput<I>): Promise<Applied> {
   const { source, store, survey, work, signal, keepDeleted } = input;
   await store.makeDirectories(survey.missing, signal);
   await store.move([...work.renames, ...work.moves], signal);
-  const isLinked = await store.link(work.links, signal);
-  const linked = work.links.filter((_link, at) => isLinked[at]);
-  const items = [...work.puts, ...work.links.filter((_link, at) => !isLinked[at]).map(({ item }) => item)];
+  const items = [...work.puts, ...work.links.map(({ item }) => item)];
   const remember = work.vanished.length + work.spare.length > 0;
   const copies = new Copies(items, filesThere(input));
-  const sent = await transfer({ ...input, items, copies, remember });
-  const arrived = remember ? [...linked.map(({ to, digest }) => ({ path: to, digest })), ...sent.arrived] : [];
-  const done = { ...sent, arrived, linked: linked.length };
+  const done = await transferOnce({ ...input, items: work.puts, links: work.links, copies, remember });
   if (survey.failed > 0 || done.failedItems.size > 0) return { transfer: done, removed: [], kept: [], postponed: true };
 
   const go = removals(work, done.arrived);

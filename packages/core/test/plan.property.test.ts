@@ -73,11 +73,12 @@ describe("runs that are killed, fail and meet a changed destination", () => {
       colon: fc.boolean(),
       fingerprints: fc.boolean(),
       proves: fc.boolean(),
+      twins: fc.boolean(),
       batchFiles: fc.constantFrom(1, 3, 100),
     });
     await fc.assert(
-      fc.asyncProperty(world, async ({ steps, last, colon, fingerprints, proves, batchFiles }) => {
-        const source = new MemorySource([], { fingerprints, proves });
+      fc.asyncProperty(world, async ({ steps, last, colon, fingerprints, proves, twins, batchFiles }) => {
+        const source = new MemorySource([], { fingerprints, proves, twins });
         let store = new MemoryStore({ colon, batchFiles });
         const foreign = new Map<Path, string>();
         for (const one of steps) {
@@ -98,11 +99,12 @@ describe("runs that are killed, fail and meet a changed destination", () => {
       after: listing,
       tampering: fc.array(tampering, { maxLength: 3 }),
       proves: fc.boolean(),
+      twins: fc.boolean(),
     });
     await fc.assert(
-      fc.asyncProperty(world, async ({ before, after, tampering: done, proves }) => {
+      fc.asyncProperty(world, async ({ before, after, tampering: done, proves, twins }) => {
         for (let kill = 1; ; kill++) {
-          const source = new MemorySource(before, { proves });
+          const source = new MemorySource(before, { proves, twins });
           let store = new MemoryStore();
           const foreign = new Map<Path, string>();
           await backup({ source, store });

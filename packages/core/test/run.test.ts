@@ -36,7 +36,7 @@ describe("a run", () => {
     expect(events.at(-1)).toEqual({ type: "end", report });
   });
 
-  it("works in the order: claim, make, move, link, put, remove, remove directories, checkpoint", async () => {
+  it("works in the order: claim, make, move, put, remove, remove directories, checkpoint", async () => {
     const source = new MemorySource([folder("A", entry("1", "one"), entry("2", "two")), folder("B", entry("1", "b"))]);
     const memory = new MemoryStore();
     await backup({ source, store: memory });
@@ -44,17 +44,7 @@ describe("a run", () => {
     const { store, calls } = watched(memory);
     await backup({ source, store });
     const reading = new Set(["list", "read", "directories"]);
-    const writing = [
-      "lease",
-      "write",
-      "makeDirectories",
-      "move",
-      "link",
-      "put",
-      "remove",
-      "removeDirectories",
-      "write",
-    ];
+    const writing = ["lease", "write", "makeDirectories", "move", "put", "remove", "removeDirectories", "write"];
     expect(calls.filter((call) => !reading.has(call))).toEqual(writing);
     expect(calls.slice(0, 2)).toEqual(["lease", "read"]);
   });

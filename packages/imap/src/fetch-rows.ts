@@ -11,6 +11,8 @@ export interface Row {
   readonly flags?: Set<string> | undefined;
   readonly internalDate?: Date | string | undefined;
   readonly size?: number | undefined;
+  /** EMAILID (RFC 8474), or Gmail's X-GM-MSGID: the same for all copies of a message. */
+  readonly emailId?: string | undefined;
 }
 
 /** Times that a SEARCH is sent whose answer cannot be. */
@@ -85,12 +87,13 @@ function isUid(uid: unknown): uid is number {
 }
 
 /** A server may tell of changed flags by rows of its own, which have nothing else. */
-function merge(earlier: Row | undefined, { uid, flags, internalDate, size }: FetchMessageObject): Row {
+function merge(earlier: Row | undefined, { uid, flags, internalDate, size, emailId }: FetchMessageObject): Row {
   return {
     uid,
     flags: flags ?? earlier?.flags,
     internalDate: internalDate ?? earlier?.internalDate,
     size: size ?? earlier?.size,
+    emailId: emailId ?? earlier?.emailId,
   };
 }
 

@@ -128,6 +128,7 @@ function messageItem(input: {
     uidValidity,
     uid: row.uid,
     letters: row.flags || !name ? letters : name.letters,
+    ...(row.emailId === undefined ? {} : { twin: row.emailId }),
   };
 }
 

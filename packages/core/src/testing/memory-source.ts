@@ -54,6 +54,8 @@ export interface MemorySourceOptions {
   readonly fingerprints?: boolean;
   /** Whether it proves what was moved or copied. Default false. */
   readonly proves?: boolean;
+  /** Whether it says which items hold the same bytes. Default false. */
+  readonly twins?: boolean;
 }
 
 export interface MemoryItem extends Item {
@@ -76,14 +78,16 @@ export class MemorySource implements Source<MemoryItem> {
   faults: MemoryFaults = {};
   readonly prove?: NonNullable<Source<MemoryItem>["prove"]>;
   readonly #fingerprints: boolean;
+  readonly #twins: boolean;
 
   constructor(
     data: readonly MemoryCollection[] = [],
-    { id = "memory", fingerprints = true, proves = false }: MemorySourceOptions = {},
+    { id = "memory", fingerprints = true, proves = false, twins = false }: MemorySourceOptions = {},
   ) {
     this.data = data;
     this.id = id;
     this.#fingerprints = fingerprints;
+    this.#twins = twins;
     if (proves) this.prove = (...call) => this.#prove(...call);
   }
 
@@ -161,6 +165,7 @@ export class MemorySource implements Source<MemoryItem> {
       label,
       size: bytes.byteLength,
       mtime,
+      ...(this.#twins ? { twin: contentOf(bytes).digest } : {}),
     }));
     const { sidecar } = collection;
     if (!sidecar) return items;
