@@ -4,6 +4,7 @@ import { checkDestinationCommand } from "./check-destination.js";
 import { completionCommand } from "./completion.js";
 import { configCheckCommand, configExampleCommand, configSchemaCommand } from "./config.js";
 import { healthCommand } from "./health.js";
+import { lsCommand } from "./ls.js";
 import { runCommand } from "./run.js";
 import type { Subcommand } from "./subcommand.js";
 
@@ -11,6 +12,7 @@ import type { Subcommand } from "./subcommand.js";
 export const SUBCOMMANDS: readonly Subcommand[] = [
   ...ACTION_TYPES.map(actionCommand),
   runCommand,
+  lsCommand,
   configCheckCommand,
   configExampleCommand,
   configSchemaCommand,
