@@ -83,7 +83,7 @@ describe("backup ls", () => {
     const counts = rows.map((row) => /^ *(\d+) +(\d+) +[\d.]+ [kM]?B +(\d+) +(\d+) {2}(.*)$/.exec(row)?.slice(1));
     const wanted = folders.map(({ name, messages: { length } }) => [`${length}`, `${length}`, "0", "0", name]);
     const total = `${folders.reduce((sum, { messages }) => sum + messages.length, 0)}`;
-    expect(counts.slice(0, -1).toSorted()).toEqual(wanted.toSorted());
+    expect(new Set(counts.slice(0, -1))).toEqual(new Set(wanted));
     expect(counts.at(-1)).toEqual([total, total, "0", "0", `${folders.length} folders`]);
 
     const json = await ls("a", "--json");
