@@ -107,6 +107,7 @@ describe("SIGKILL at any moment", () => {
         // What is killed while it takes or gives back the lease leaves a working file, which goes when it is old.
         expect(names.filter((name) => !/^lease\.json\..{36}$/.test(name)).toSorted()).toEqual([
           "checkpoint.json",
+          "report.json",
           "tmp",
         ]);
         expect(await readdir(join(destination, ".backup/tmp"))).toEqual([]);
@@ -122,7 +123,7 @@ describe("SIGKILL at any moment", () => {
       for (const name of await readdir(ours)) await utimes(join(ours, name), 0, 0);
       expect(await runBackup(argumentsFor(destination))).toMatchObject({ code: 0 });
       expect(await treeOf(destination, account)).toEqual(expectedTree(account));
-      expect((await readdir(ours)).toSorted()).toEqual(["checkpoint.json", "tmp"]);
+      expect((await readdir(ours)).toSorted()).toEqual(["checkpoint.json", "report.json", "tmp"]);
     });
   }, 300_000);
 });

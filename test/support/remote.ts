@@ -186,7 +186,9 @@ export async function leftovers(host: RemoteHost, name: string): Promise<readonl
   const there = await readdir(host.at(`${name}/.backup`), { recursive: true }).catch(() => []);
   return [
     ...here.map((file) => `here: ${file}`),
-    ...there.filter((file) => !["checkpoint.json", "tmp"].includes(file)).map((file) => `there: ${file}`),
+    ...there
+      .filter((file) => !["checkpoint.json", "report.json", "tmp"].includes(file))
+      .map((file) => `there: ${file}`),
   ];
 }
 

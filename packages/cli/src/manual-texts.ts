@@ -26,7 +26,7 @@ export const FILES: readonly FileText[] = [
   { path: "/backup/plan.yaml", text: "Plan that is run where there is no such script." },
   {
     path: "DEST/.backup/",
-    text: "Whose the destination is, who writes to it, what the last run saw, and temporary files.",
+    text: "Whose the destination is, who writes to it, what the last run saw, its report, and temporary files.",
   },
 ];
 

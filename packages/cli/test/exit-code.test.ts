@@ -18,6 +18,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   HOST_KEY_CHANGED: 1,
   HOST_KEY_UNKNOWN: 1,
   HOST_UNKNOWN: 1,
+  ITEM_MISSING: 1,
   ITEM_UNREADABLE: 1,
   LEASE_HELD: 1,
   LEASE_LOST: 1,

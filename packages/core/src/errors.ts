@@ -14,6 +14,7 @@ export type ErrorCode =
   | "HOST_KEY_CHANGED"
   | "HOST_KEY_UNKNOWN"
   | "HOST_UNKNOWN"
+  | "ITEM_MISSING"
   | "ITEM_UNREADABLE"
   | "LEASE_HELD"
   | "LEASE_LOST"

@@ -1,5 +1,6 @@
 import { BackupError } from "./errors.js";
 import type { EventSink } from "./events.js";
+import type { Layout } from "./layout.js";
 import type { Item } from "./model.js";
 import type { Secret } from "./secret.js";
 import type { Source } from "./source.js";
@@ -23,6 +24,8 @@ export interface SourcePlugin<Options, I extends Item = Item> {
   readonly name: string;
   /** One line for the list of types. */
   readonly summary: string;
+  /** Of what its sources leave at a destination, whatever their options are. */
+  readonly layout: Layout<I>;
   /** @throws BackupError USAGE, SECRET_MISSING; connecting may wait until the source is used */
   create(options: Options, context: PluginContext): Promise<Source<I>>;
 }
@@ -51,6 +54,7 @@ export class PluginRegistry<Plugins extends Readonly<Record<string, PluginLoader
 
   /** @throws BackupError PLUGIN_UNKNOWN also for a plugin made for another version of the interface */
   async load<Name extends keyof Plugins & string>(name: Name): Promise<Awaited<ReturnType<Plugins[Name]>>>;
+  async load(name: string): Promise<SourcePlugin<never>>;
   async load(name: string): Promise<SourcePlugin<never>> {
     const loader = Object.hasOwn(this.#loaders, name) ? this.#loaders[name] : undefined;
     if (!loader)

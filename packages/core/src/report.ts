@@ -1,6 +1,9 @@
 /** What a run did; all counts are of items, sidecars left out. */
 export interface Report {
-  /** `partial`: something is missing from the backup, and nothing was removed. */
+  /**
+   * `partial`: something is missing from the backup. Nothing was removed, unless it was only after that that files of
+   * ours turned out to be missing.
+   */
   readonly result: "done" | "partial";
   readonly dryRun: boolean;
   readonly collections: number;

@@ -3,13 +3,15 @@ import { type Checkpoint, OPEN, type Seen, readCheckpoint, writeCheckpoint } fro
 import { type Loss, checkDeletionLimit, unlikelyMoved, withoutCopy } from "./deletion-limit.js";
 import { BackupError } from "./errors.js";
 import type { EventSink } from "./events.js";
+import { type Held, holdingsNow, makeInventory } from "./take-inventory.js";
+import { readInventory, writeInventory } from "./inventory.js";
 import type { Collection, Copy, Item, Known, Naming, Path, Unavailable } from "./model.js";
 import { type Plan, plan, removals } from "./plan.js";
 import { recognise } from "./recognise.js";
 import type { Report } from "./report.js";
 import type { Source } from "./source.js";
 import type { Store } from "./store.js";
-import { type Compared, type Survey, compareAll, directoriesOf, stampOf, stampsOf } from "./survey.js";
+import { type Survey, compareAll, directoriesOf, stampOf, stampsOf } from "./survey.js";
 import { type TransferOnce, transferOnce } from "./transfer-once.js";
 
 export interface BackupOptions<I extends Item = Item> {
@@ -53,13 +55,18 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
   await using lease = dryRun ? undefined : await store.lease(caller);
   const signal = lease ? AbortSignal.any([caller, lease.lost]) : caller;
   // Both at once: on another host each is some round trips.
-  const [checkpoint, stamps] = await both(readCheckpoint(store, signal), stampsOf(source, store, signal));
+  const [[checkpoint, previous], stamps] = await both(
+    both(readCheckpoint(store, signal), readInventory(store, signal)),
+    stampsOf(source, store, signal),
+  );
+  const inventory = previous?.source === source.id ? previous : undefined;
   checkOwner(checkpoint, source, store);
   const colon = checkpoint?.colon ?? store.can.colon;
   const head = { format: 1, source: source.id, colon } as const;
   const naming = source.naming({ colon });
 
-  const survey = await compareAll({ source, offered, store, naming, checkpoint, full, stamps, signal, onEvent });
+  const given = { source, offered, store, naming, checkpoint, inventory, full, stamps, signal, onEvent };
+  const survey = await compareAll(given);
   const deltas = survey.compared.map(({ delta }) => delta);
   const proven = await recognise({ source, store, naming, signal }, survey);
   const work = plan(deltas, naming, { proven, isPartial: survey.failed > 0 });
@@ -68,15 +75,23 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
   const limit = options.allowDeletes || options.keepDeleted ? () => {} : checkDeletionLimit;
   limit(losses(survey, expected));
 
-  let applied = DRY;
-  if (!dryRun) {
+  const summary = { options, survey, work, expected };
+  const seconds = (): number => (performance.now() - started) / 1000;
+  let report: Report;
+  if (dryRun) report = summarize({ ...summary, applied: DRY, missing: 0, seconds: seconds() });
+  else {
     const input = { ...options, onEvent, signal, naming, survey, work, limit };
     const before = await claim(input, { head, previous: checkpoint });
-    applied = await apply(input);
-    const collections = await seenNow({ source, store, survey, applied, before, signal });
+    const applied = await apply(input);
+    // Taken before the files are listed: what vanishes after that shows next time.
+    const after = survey.compared.some(({ isTouched }) => isTouched) ? await stampsOf(source, store, signal) : stamps;
+    const { holdings, missing } = await holdingsNow({ ...input, ...applied.transfer, stamps: after });
+    const collections = seenNow({ source, survey, applied, before, after, holdings });
     await writeCheckpoint(store, { ...head, collections }, before, signal);
+    report = summarize({ ...summary, applied, missing, seconds: seconds() });
+    const made = { source, report, survey, holdings, collections, previous: inventory };
+    await writeInventory(store, makeInventory(made), signal);
   }
-  const report = summarize({ options, survey, work, expected, applied, seconds: (performance.now() - started) / 1000 });
   onEvent({ type: "end", report });
   return report;
 }
@@ -165,21 +180,16 @@ async function claim<I extends Item>(
 }
 
 /** What the next run may skip: what is complete here and was not left half-done. */
-async function seenNow<I extends Item>(input: {
+function seenNow<I extends Item>(input: {
   readonly source: Source<I>;
-  readonly store: Store;
   readonly survey: Survey<I>;
   readonly applied: Applied;
   readonly before: Checkpoint;
-  readonly signal: AbortSignal;
-}): Promise<Readonly<Record<Path, Seen>>> {
-  const { source, store, survey, applied, before, signal } = input;
-  const missing = new Set(survey.missing);
-  const isTouched = ({ path, collection, delta }: Compared<I>): boolean =>
-    collection === undefined ||
-    directoriesOf(path, source).some((directory) => missing.has(directory)) ||
-    [delta.renames, delta.added, delta.vanished, delta.spare].some((part) => part.length > 0);
-  const after = survey.compared.some(isTouched) ? await stampsOf(source, store, signal) : survey.stamps;
+  /** Stamps after the run, if it touched anything. */
+  readonly after: ReadonlyMap<Path, string>;
+  readonly holdings: ReadonlyMap<Path, Held>;
+}): Readonly<Record<Path, Seen>> {
+  const { source, survey, applied, before, after, holdings } = input;
   const { failedItems, unanswered } = applied.transfer;
   const unfinished = new Set([...failedItems, ...unanswered].map(({ collection }) => collection));
   const kept = new Set(applied.kept);
@@ -187,13 +197,14 @@ async function seenNow<I extends Item>(input: {
   // What this run did not look at, folders that were left out for example, stays as it was.
   const seen = new Map(Object.entries(before.collections));
   for (const compared of survey.compared) {
-    const { path, collection, delta, incomplete, deltas } = compared;
+    const { path, collection, delta, incomplete, deltas, isTouched } = compared;
     const isKept = delta.vanished.some((known) => kept.has(known));
     const isPostponed = applied.postponed && delta.vanished.length + delta.spare.length > 0;
     const fingerprint = collection?.fingerprint;
     // Where nothing was written, the stamp of before: a change by another program since then shows next time.
-    const stamp = stampOf(path, source, isTouched(compared) ? after : survey.stamps);
-    const isOpen = isKept || isPostponed || incomplete || unfinished.has(path) || stamp === undefined;
+    const stamp = stampOf(path, source, isTouched ? after : survey.stamps);
+    const hasGaps = (holdings.get(path)?.gaps.length ?? 0) > 0;
+    const isOpen = isKept || isPostponed || incomplete || hasGaps || unfinished.has(path) || stamp === undefined;
     if (!collection && !isKept && !isPostponed) seen.delete(path);
     else if (isOpen) seen.set(path, OPEN);
     else
@@ -248,11 +259,13 @@ function summarize<I extends Item>(input: {
   /** What is likely to be deleted. */
   readonly expected: readonly Known[];
   readonly applied: Applied;
+  /** Items that are not here, though nothing of them had failed. */
+  readonly missing: number;
   readonly seconds: number;
 }): Report {
-  const { options, survey, work, expected, applied, seconds } = input;
+  const { options, survey, work, expected, applied, missing, seconds } = input;
   const { dryRun = false, keepDeleted = false } = options;
-  const failed = survey.failed + applied.transfer.failedItems.size;
+  const failed = survey.failed + applied.transfer.failedItems.size + missing;
   const gone = countFiles(expected);
   const postponed = applied.postponed || survey.failed > 0;
   const listed = [...survey.unchanged.values(), ...survey.compared.map(({ delta }) => delta)];

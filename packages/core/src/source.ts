@@ -1,4 +1,5 @@
-import type { Body, Candidate, Collection, Item, Known, Naming, Path, Proof, Unavailable } from "./model.js";
+import type { Layout } from "./layout.js";
+import type { Body, Candidate, Collection, Item, Known, Path, Proof, Unavailable } from "./model.js";
 
 /** What a source may ask of the destination while it lists a collection. */
 export interface View {
@@ -19,17 +20,14 @@ export interface View {
  * A method that waits takes an AbortSignal and rejects soon after it fires. Errors are BackupErrors:
  * `COLLECTION_UNAVAILABLE` costs that collection alone, anything else ends the run.
  */
-export interface Source<I extends Item = Item> extends AsyncDisposable {
-  /** Whose data this is, without a secret; recorded at the destination so that two sources never mix there. */
+export interface Source<I extends Item = Item> extends Layout<I>, AsyncDisposable {
+  /**
+   * Whose data this is, without a secret; recorded at the destination so that two sources never mix there. That of a
+   * plugin begins with its name and a colon: by it the layout is found again.
+   */
   readonly id: string;
-  /** Names of the directories that every collection has at the destination for its files (`cur`, `new`, `tmp`). */
-  readonly leaves: readonly string[];
   /** How many collections it lists at once: `list` is called so often before one has ended. Default 1. */
   readonly lanes?: number;
-  /** The naming for a destination; `colon` false: it cannot hold `:` in a name. */
-  naming(limits: { readonly colon: boolean }): Naming<I>;
-  /** The collection that a directory found at the destination marks; undefined: none of this source's business. */
-  collectionAt(directory: Path): Path | undefined;
   /** Every collection, in any order. What is excluded by an option is left out. */
   collections(signal: AbortSignal): AsyncIterable<Collection | Unavailable>;
   /**

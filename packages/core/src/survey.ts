@@ -3,6 +3,8 @@ import { type Checkpoint, type Seen } from "./checkpoint.js";
 import { type Delta, compare } from "./compare.js";
 import { BackupError, isBackupError, throwIfAborted } from "./errors.js";
 import type { EventSink } from "./events.js";
+import type { Inventory } from "./inventory.js";
+import type { Layout } from "./layout.js";
 import {
   type Collection,
   type Item,
@@ -15,6 +17,7 @@ import {
 import { backupsInPlaceOf, inPlaceError, warnOfStrangers } from "./neighbours.js";
 import { isSafe } from "./paths.js";
 import type { Source } from "./source.js";
+import { type Stock, stockOf } from "./stock.js";
 import type { Store } from "./store.js";
 
 /** A collection that was listed on both sides. */
@@ -28,6 +31,12 @@ export interface Compared<I extends Item = Item> {
   readonly incomplete: boolean;
   /** `Seen.deltas` of now. */
   readonly deltas: number;
+  /** The ids of all that the source listed, as JSON: half a million texts of their own are much memory. */
+  readonly listed: string;
+  /** The files that were here. */
+  readonly stock: Stock;
+  /** The run changes something of it at the destination. */
+  readonly isTouched: boolean;
 }
 
 /** What the source holds and what the destination holds, collection by collection. */
@@ -39,8 +48,10 @@ export interface Survey<I extends Item = Item> {
   readonly stamps: ReadonlyMap<Path, string>;
   /** Directories that the destination lacks. */
   readonly missing: readonly Path[];
-  /** Collections that could not be listed. */
+  /** What could not be listed: collections, and items of them. */
   readonly failed: number;
+  /** Names of collections that could not be listed. */
+  readonly unlisted: readonly string[];
 }
 
 export interface SurveyInput<I extends Item> {
@@ -50,6 +61,8 @@ export interface SurveyInput<I extends Item> {
   readonly store: Store;
   readonly naming: Naming<I>;
   readonly checkpoint: Checkpoint | undefined;
+  /** Only what it accounts for can be skipped. */
+  readonly inventory: Inventory | undefined;
   /** Everything is listed, whatever the checkpoint says. */
   readonly full: boolean;
   /** Of the destination's directories, now. */
@@ -68,34 +81,41 @@ const MOST_DELTAS = 30;
 const MOST_STAYS = 100_000;
 
 /** The directories of a collection at the destination, parents first. */
-export function directoriesOf(path: Path, { leaves }: Pick<Source, "leaves">): readonly Path[] {
+export function directoriesOf(path: Path, { leaves }: Pick<Layout, "leaves">): readonly Path[] {
   return [path, ...leaves.map((leaf) => `${path}/${leaf}`)];
 }
 
 /** One text that changes when any directory of the collection does; undefined: one of them is missing. */
 export function stampOf(
   path: Path,
-  source: Pick<Source, "leaves">,
+  source: Pick<Layout, "leaves">,
   stamps: ReadonlyMap<Path, string>,
 ): string | undefined {
   const parts = directoriesOf(path, source).map((directory) => stamps.get(directory));
   return parts.every((part) => part !== undefined) ? parts.join(" ") : undefined;
 }
 
-export async function stampsOf(source: Source, store: Store, signal: AbortSignal): Promise<ReadonlyMap<Path, string>> {
-  const directories = await store.directories(source.leaves, signal);
+export async function stampsOf(
+  { leaves }: Pick<Layout, "leaves">,
+  store: Store,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<Path, string>> {
+  const directories = await store.directories(leaves, signal);
   return new Map(directories.map(({ path, stamp }) => [path, stamp]));
 }
 
 /** Lists and compares every collection that may have changed. Writes nothing. */
 export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise<Survey<I>> {
-  const { source, offered, checkpoint, full, stamps, signal, onEvent } = input;
+  const { source, offered, checkpoint, inventory, full, stamps, signal, onEvent } = input;
   const seen = new Map(Object.entries(checkpoint?.collections ?? {}));
+  const accounted = new Map(inventory?.collections.map(({ path, stamp }) => [path, stamp]));
 
   const wanted = new Map<Path, Collection>();
   let failed = 0;
+  const unlisted: string[] = [];
   const fail = (name: string, { code, message }: BackupError, item?: string): void => {
     failed++;
+    if (item === undefined) unlisted.push(name);
     onEvent({ type: "failed", collection: name, ...(item === undefined ? {} : { item }), code, message });
   };
   for (const collection of offered) {
@@ -141,7 +161,7 @@ export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise
     const { path, name } = collection;
     const before = seen.get(path);
     const isUnchanged = before?.fingerprint === collection.fingerprint && !isDisturbed(path);
-    if (before && isUnchanged && !full) {
+    if (before && isUnchanged && !full && accounted.get(path) === before.stamp) {
       unchanged.set(path, before);
       onEvent({
         type: "collection",
@@ -167,13 +187,15 @@ export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise
       fail(name, found);
       continue;
     }
-    const { unavailable } = found;
+    const { unavailable, listed, stock } = found;
     stays += found.delta.stays.length;
     const delta = stays > MOST_STAYS ? { ...found.delta, stays: [] } : found.delta;
     for (const { name: item, error } of unavailable) fail(name, error, item);
     const before = since(path);
     const deltas = before ? (before.deltas ?? 0) + 1 : 0;
-    compared.push({ path, name, collection, delta, incomplete: unavailable.length > 0, deltas });
+    const incomplete = unavailable.length > 0;
+    const isTouched = isChange(delta) || directoriesOf(path, source).some((directory) => !stamps.has(directory));
+    compared.push({ path, name, collection, delta, incomplete, deltas, listed, stock, isTouched });
     announce(onEvent, name, "compared", delta);
   }
 
@@ -183,18 +205,21 @@ export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise
     const delta = compare<I>([], known, input.naming, { disturbed: isDisturbed(path) });
     // Directories that are ours go with the collection, those of an empty one too.
     if (delta.vanished.length === 0 && !seen.has(path)) continue;
-    compared.push({ path, name: path, collection: undefined, delta, incomplete: false, deltas: 0 });
+    const gone = { collection: undefined, listed: "[]", isTouched: true };
+    compared.push({ ...gone, path, name: path, delta, incomplete: false, deltas: 0, stock: stockOf(known) });
     announce(onEvent, path, "vanished", delta);
   }
   const present = compared.filter(({ collection }) => collection !== undefined);
   const missing = present.flatMap(({ path }) => directoriesOf(path, source)).filter((path) => !stamps.has(path));
-  return { compared, unchanged, stamps, missing, failed };
+  return { compared, unchanged, stamps, missing, failed, unlisted };
 }
 
 /** What listing a collection gave. */
 interface Found<I extends Item> {
   readonly delta: Delta<I>;
   readonly unavailable: readonly Unavailable[];
+  readonly listed: string;
+  readonly stock: Stock;
 }
 
 /**
@@ -254,12 +279,23 @@ async function compareOne<I extends Item>(
       else items.push(entry);
     }
   }
-  return { delta: compare(items, known, naming, { disturbed }), unavailable };
+  const listed = JSON.stringify(items.map(({ id }) => id));
+  return { delta: compare(items, known, naming, { disturbed }), unavailable, listed, stock: stockOf(known) };
 }
 
 /** The files of a collection that are ours. */
-export async function knownAt<I extends Item>(
-  { source, store, naming, signal }: Pick<SurveyInput<I>, "source" | "store" | "naming" | "signal">,
+export async function knownAt(
+  {
+    source,
+    store,
+    naming,
+    signal,
+  }: {
+    readonly source: Pick<Layout, "leaves">;
+    readonly store: Store;
+    readonly naming: Pick<Naming, "identify">;
+    readonly signal: AbortSignal;
+  },
   path: Path,
   stamps: ReadonlyMap<Path, string>,
 ): Promise<readonly Known[]> {
@@ -278,13 +314,18 @@ function isUsable(path: Path, { leaves }: Pick<Source, "leaves">): boolean {
   return isSafe(path) && names.every((name) => !name.startsWith(".") && !leaves.includes(name));
 }
 
-function collectionsAt(source: Source, directories: Iterable<Path>): ReadonlySet<Path> {
+/** The collections that these directories mark. */
+export function collectionsAt(layout: Pick<Layout, "collectionAt">, directories: Iterable<Path>): ReadonlySet<Path> {
   const paths = new Set<Path>();
   for (const directory of directories) {
-    const path = source.collectionAt(directory);
+    const path = layout.collectionAt(directory);
     if (path !== undefined) paths.add(path);
   }
   return paths;
+}
+
+function isChange({ renames, added, vanished, spare }: Delta): boolean {
+  return [renames, added, vanished, spare].some((part) => part.length > 0);
 }
 
 function announce(onEvent: EventSink, name: string, state: "compared" | "vanished", delta: Delta): void {

@@ -116,11 +116,11 @@ describe("LocalStore", () => {
     }
   });
 
-  it("leaves nothing of its own beside checkpoint and an empty tmp", async () => {
+  it("leaves nothing of its own beside checkpoint, report and an empty tmp", async () => {
     const destination = newDestination();
     const source = new MemorySource([folder("A", entry("1", "one"))]);
     await backup({ source, store: new LocalStore(destination) });
-    expect((await readdir(join(destination, ".backup"))).toSorted()).toEqual(["checkpoint.json", "tmp"]);
+    expect((await readdir(join(destination, ".backup"))).toSorted()).toEqual(["checkpoint.json", "report.json", "tmp"]);
     expect(await readdir(join(destination, ".backup/tmp"))).toEqual([]);
   });
 

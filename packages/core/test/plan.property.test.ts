@@ -2,7 +2,16 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compare } from "../src/compare.js";
 import { unlikelyMoved } from "../src/deletion-limit.js";
-import { BackupError, type Copy, type Known, type Path, backup, contentOf } from "../src/index.js";
+import {
+  BackupError,
+  type Copy,
+  type Known,
+  type Path,
+  backup,
+  contentOf,
+  listBackup,
+  readBackup,
+} from "../src/index.js";
 import { plan, removals } from "../src/plan.js";
 import {
   type MemoryCollection,
@@ -17,6 +26,7 @@ const PATHS: readonly Path[] = ["A", "A/sub", "B", "C"];
 const TEXTS = ["", "one", "two", "a text that is longer than one piece", "eno"];
 const LABELS = ["", "S", "FS"];
 const IDS = ["1", "2", "3", "4", "5", "6"];
+const NEVER = new AbortController().signal;
 const naming = new MemorySource().naming({ colon: true });
 
 /** The same id and revision are always the same bytes: the revision says which text. */
@@ -153,6 +163,7 @@ async function runStep(source: MemorySource, store: MemoryStore, one: Step): Pro
     if (result === "partial" && !one.unread)
       expect([...heldKeys(store)]).toEqual(expect.arrayContaining([...keysBefore]));
     if (!one.unlisted && !one.unread && !one.vanishing) expectEqual(store, one.data);
+    await expectGaps(store, one);
   } catch (error) {
     if (!(error instanceof Error && error.message === "killed")) throw error;
     next = store.reopen();
@@ -177,9 +188,35 @@ async function goodRun(source: MemorySource, store: MemoryStore, foreign: Readon
     const { added, moved, renamed, removed } = await backup({ source, store });
     expect({ added, moved, renamed, removed }).toEqual({ added: 0, moved: 0, renamed: 0, removed: 0 });
     expect(store.files()).toEqual(files);
-    // The lease is a step of its own. A directory made below a collection that was skipped changed that one's stamp:
-    // then the checkpoint is written once more, and nothing else.
-    expect(store.steps - before).toBeLessThanOrEqual(again === 0 ? 2 : 1);
+    // The lease is a step of its own, the report another. A directory made below a collection that was skipped changed
+    // that one's stamp: then the checkpoint is written once more, and nothing else.
+    expect(store.steps - before).toBeLessThanOrEqual(again === 0 ? 3 : 2);
+  }
+  await expectAccounted(source, store);
+}
+
+/** The report is of what is there, and what is there is what the source has. */
+async function expectAccounted(source: MemorySource, store: MemoryStore): Promise<void> {
+  const { inventory } = await readBackup(store, NEVER);
+  expect(inventory).toMatchObject({ source: source.id, result: "done", complete: inventory?.finished, unlisted: [] });
+  const said = inventory?.collections.map(({ path, items, files, gaps, kept }) => ({ path, items, files, gaps, kept }));
+  const wanted = source.data.map(({ path, entries: { length } }) => ({ path, items: length, files: length }));
+  const whole = wanted.map((one) => ({ ...one, gaps: [], kept: 0 }));
+  expect(said).toEqual(whole.toSorted((a, b) => (a.path < b.path ? -1 : 1)));
+  const listed = await listBackup({ store, layout: source, inventory, signal: NEVER });
+  expect(listed.filter(({ isDifferent }) => isDifferent)).toEqual([]);
+}
+
+/** What did not arrive is named, and nothing else is. */
+async function expectGaps(store: MemoryStore, { data, unlisted, vanishing }: Step): Promise<void> {
+  const held = heldKeys(store);
+  const { inventory } = await readBackup(store, NEVER);
+  const gaps = new Map(inventory?.collections.map((holding) => [holding.path, holding.gaps]));
+  for (const one of data) {
+    if (one.path === unlisted) continue;
+    const missing = one.entries.filter((_entry, at) => !held.has(keysOf(one)[at] ?? ""));
+    const named = missing.map(({ id }) => id).filter((id) => id !== vanishing);
+    expect(gaps.get(one.path)).toEqual(named.toSorted());
   }
 }
 

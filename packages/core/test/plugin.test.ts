@@ -6,6 +6,7 @@ import { entry, folder } from "./support/world.js";
 const memory = definePlugin({
   name: "memory",
   summary: "data in memory",
+  layout: new MemorySource(),
   create: async ({ text }: { readonly text: string }) => new MemorySource([folder("A", entry("1", text))]),
 });
 const context = { onEvent: () => {}, trace: false, secret: () => Promise.reject(new Error("needs none")) };

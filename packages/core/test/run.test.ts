@@ -36,7 +36,7 @@ describe("a run", () => {
     expect(events.at(-1)).toEqual({ type: "end", report });
   });
 
-  it("works in the order: claim, make, move, put, remove, remove directories, checkpoint", async () => {
+  it("works in the order: claim, make, move, put, remove, remove directories, checkpoint, report", async () => {
     const source = new MemorySource([folder("A", entry("1", "one"), entry("2", "two")), folder("B", entry("1", "b"))]);
     const memory = new MemoryStore();
     await backup({ source, store: memory });
@@ -44,12 +44,22 @@ describe("a run", () => {
     const { store, calls } = watched(memory);
     await backup({ source, store });
     const reading = new Set(["list", "read", "directories"]);
-    const writing = ["lease", "write", "makeDirectories", "move", "put", "remove", "removeDirectories", "write"];
+    const writing = [
+      "lease",
+      "write",
+      "makeDirectories",
+      "move",
+      "put",
+      "remove",
+      "removeDirectories",
+      "write",
+      "write",
+    ];
     expect(calls.filter((call) => !reading.has(call))).toEqual(writing);
     expect(calls.slice(0, 2)).toEqual(["lease", "read"]);
   });
 
-  it("that follows an unchanged one lists nothing and writes nothing", async () => {
+  it("that follows an unchanged one lists nothing and writes its report alone", async () => {
     const source = new MemorySource([folder("A", entry("1", "one")), folder("B", entry("1", "b"))]);
     const store = new MemoryStore();
     await backup({ source, store });
@@ -60,8 +70,8 @@ describe("a run", () => {
     expect(events).toContainEqual(
       expect.objectContaining({ type: "collection", name: "A", state: "unchanged", items: 1 }),
     );
-    // The lease is one.
-    expect(store.steps - steps).toBe(1);
+    // The lease is one, the report the other.
+    expect(store.steps - steps).toBe(2);
   });
 
   it("compares a collection again when somebody changed its directory", async () => {

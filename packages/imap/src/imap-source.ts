@@ -3,24 +3,20 @@ import {
   type Body,
   type Candidate,
   type Collection,
-  type Content,
-  type Known,
   type Naming,
   type Path,
   type Proof,
   type Source,
-  type Stored,
   type Unavailable,
   type View,
   throwIfAborted,
 } from "@backup/core";
 import { Connections } from "./connections.js";
 import { folderOf } from "./folder-names.js";
-import { KEYWORDS_FILE, MORE_KEYWORDS_FILE } from "./keywords.js";
-import { type Folder, type FolderFilter, collectionPathOf, folderMatcher, listFolders } from "./list-folders.js";
+import { type Folder, type FolderFilter, folderMatcher, listFolders } from "./list-folders.js";
+import { maildirLayout } from "./maildir-layout.js";
 import { listMessages } from "./list-messages.js";
 import type { MailItem, MessageItem } from "./mail-item.js";
-import { identifyMessage, messageFileName, messagePath } from "./message-names.js";
 import { type Heads, proveMessages } from "./prove-messages.js";
 import { readSideBySide } from "./read-side-by-side.js";
 import type { SessionOptions } from "./session.js";
@@ -40,7 +36,7 @@ const CONNECTIONS = 4;
  */
 export class ImapSource implements Source<MailItem> {
   readonly id: string;
-  readonly leaves = ["cur", "new", "tmp"];
+  readonly leaves = maildirLayout.leaves;
   readonly lanes: number;
   readonly #connections: Connections;
   readonly #filter: FolderFilter;
@@ -58,14 +54,11 @@ export class ImapSource implements Source<MailItem> {
   }
 
   naming({ colon }: { readonly colon: boolean }): Naming<MailItem> {
-    return {
-      identify: identifyFile,
-      path: (item, content) => pathOf(item, content, colon),
-    };
+    return maildirLayout.naming({ colon });
   }
 
   collectionAt(directory: Path): Path | undefined {
-    const path = collectionPathOf(directory);
+    const path = maildirLayout.collectionAt(directory);
     const folder = path === undefined ? undefined : folderOf(path);
     return folder && folderMatcher(this.#filter)(folder) ? path : undefined;
   }
@@ -135,27 +128,6 @@ export class ImapSource implements Source<MailItem> {
     if (!folder) throw new BackupError("COLLECTION_UNAVAILABLE", `folder ${path} was not listed`);
     return folder;
   };
-}
-
-function pathOf(item: MailItem, content: Content, colon: boolean): Path {
-  if (item.sidecar) return `${item.collection}/${item.id}`;
-  const { uidValidity, uid, letters, mtime } = item;
-  const name = messageFileName({ uidValidity, uid, letters, epoch: Math.floor(mtime / 1000) }, content, { colon });
-  return messagePath(item.collection, name);
-}
-
-function identifyFile(file: Stored): Omit<Known, "file"> | undefined {
-  const [directory, name] = split(file.path);
-  if (directory.endsWith("/cur")) return identifyMessage(file);
-  // No folder's directory is named so (folder-names.ts): what is in there is another program's.
-  if (/(?:^|\/)(?:cur|new|tmp)$/.test(directory)) return undefined;
-  if (name !== KEYWORDS_FILE && name !== MORE_KEYWORDS_FILE) return undefined;
-  return { identity: { id: name, rev: `${file.size} ${file.mtime}`, sidecar: true } };
-}
-
-function split(path: Path): [string, string] {
-  const cut = path.lastIndexOf("/");
-  return [path.slice(0, Math.max(cut, 0)), path.slice(cut + 1)];
 }
 
 /** At most a dozen names. */

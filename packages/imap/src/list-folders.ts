@@ -1,4 +1,4 @@
-import { BackupError, type Collection, type Path, type Unavailable, throwIfAborted } from "@backup/core";
+import { BackupError, type Collection, type Unavailable, throwIfAborted } from "@backup/core";
 import type { ListResponse } from "imapflow";
 import picomatch from "picomatch";
 import { fingerprintOf } from "./fingerprint.js";
@@ -134,9 +134,4 @@ function isSelectable({ flags }: ListResponse): boolean {
 function folderName(mailbox: string, delimiter: string | null | undefined): FolderName {
   const parts = delimiter ? mailbox.split(delimiter) : [mailbox];
   return parts[0]?.toUpperCase() === "INBOX" ? ["INBOX", ...parts.slice(1)] : parts;
-}
-
-/** The collection that a directory belongs to: what `listFolders` calls its `path`. */
-export function collectionPathOf(directory: Path): Path | undefined {
-  return directory.endsWith("/cur") ? directory.slice(0, -"/cur".length) : undefined;
 }

@@ -2,6 +2,7 @@ import { definePlugin, readCertificates } from "@backup/core";
 import type { FolderFilter } from "./list-folders.js";
 import { ImapSource } from "./imap-source.js";
 import { loginWith } from "./login-with.js";
+import { maildirLayout } from "./maildir-layout.js";
 import type { MailItem } from "./mail-item.js";
 import { parseServer } from "./server.js";
 
@@ -23,6 +24,7 @@ export interface ImapPluginOptions {
 export const imapPlugin = definePlugin<ImapPluginOptions, MailItem>({
   name: "imap",
   summary: "an IMAP account, into a Maildir tree",
+  layout: maildirLayout,
   async create({ user, server: text, tlsCa, filter, timeoutMs, connections }, { onEvent, trace, secret }) {
     const server = parseServer(text);
     const ca = tlsCa === undefined ? undefined : (await readCertificates(tlsCa, "--tls-ca")).join("");

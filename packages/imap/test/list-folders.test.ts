@@ -1,13 +1,7 @@
 import { Secret } from "@backup/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BARE_CAPABILITIES, type FakeImap, makeFolder, startFakeImap } from "../../../test/support/fake-imap.js";
-import {
-  type FolderFilter,
-  type FolderList,
-  collectionPathOf,
-  folderMatcher,
-  listFolders,
-} from "../src/list-folders.js";
+import { type FolderFilter, type FolderList, folderMatcher, listFolders } from "../src/list-folders.js";
 import { ImapSession } from "../src/session.js";
 
 const NAMES = [
@@ -156,12 +150,5 @@ describe("the list of folders", () => {
     } finally {
       for (const name of [long, deep, longest, deepest]) server.folders.delete(name);
     }
-  });
-
-  it("knows a folder by the directory that marks it", () => {
-    expect(collectionPathOf("Archive/2024/cur")).toBe("Archive/2024");
-    expect(collectionPathOf("Archive/2024")).toBeUndefined();
-    expect(collectionPathOf("cur")).toBeUndefined();
-    expect(collectionPathOf("Archive/2024/new")).toBeUndefined();
   });
 });

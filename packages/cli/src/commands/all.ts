@@ -5,6 +5,7 @@ import { completionCommand } from "./completion.js";
 import { configCheckCommand, configExampleCommand, configSchemaCommand } from "./config.js";
 import { healthCommand } from "./health.js";
 import { loginImapCommand } from "./login-imap.js";
+import { lsCommand } from "./ls.js";
 import { runCommand } from "./run.js";
 import type { Subcommand } from "./subcommand.js";
 
@@ -13,6 +14,7 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
   ...ACTION_TYPES.map(actionCommand),
   loginImapCommand,
   runCommand,
+  lsCommand,
   configCheckCommand,
   configExampleCommand,
   configSchemaCommand,

@@ -1,0 +1,43 @@
+import { listBackup, readBackup } from "@backup/core";
+import { DESTINATION_OPTIONS, type DestinationArguments, checkDestinationOptions } from "../destination-options.js";
+import { openDestination } from "../destination.js";
+import { EXIT } from "../exit-code.js";
+import { plugins } from "../plugins.js";
+import { jsonRenderer } from "../render/json.js";
+import { type Listing, formatJson, formatOlder, formatProblems, formatTable, isWhole } from "../render/listing.js";
+import { plainRenderer } from "../render/plain.js";
+import { printable } from "../render/text.js";
+import type { CommandContext, Subcommand } from "./subcommand.js";
+
+export const lsCommand: Subcommand<DestinationArguments> = {
+  name: "ls",
+  summary: "list what a destination holds, and whether anything is missing: exit status 0 or 3",
+  positionals: [{ name: "dest", describe: "Directory here, or [user@]host:dir; only read" }],
+  options: DESTINATION_OPTIONS,
+  examples: [["backup ls nas:mail/alice", "every folder: on the server, here, kept, missing"]],
+  check: checkDestinationOptions,
+  run: list,
+};
+
+async function list(args: DestinationArguments, context: CommandContext): Promise<number> {
+  const { signal, debug, json } = context;
+  const renderer = json
+    ? jsonRenderer(process.stdout, { debug })
+    : plainRenderer(process.stdout, process.stderr, context);
+  await using store = await openDestination(args, { ...context, onEvent: renderer.event.bind(renderer) });
+  const backup = await readBackup(store, signal);
+  const [type = ""] = backup.source.split(":", 1);
+  const { layout } = await plugins.load(type);
+  const collections = await listBackup({ store, layout, inventory: backup.inventory, signal });
+  const listing = { ...backup, destination: store.name, collections };
+  process.stdout.write(json ? formatJson(listing) : format(listing, context));
+  return isWhole(listing) ? EXIT.done : EXIT.partial;
+}
+
+/** Quiet leaves what is wrong. */
+function format(listing: Listing, { quiet, verbose }: CommandContext): string {
+  const problems = formatProblems(listing, { isVerbose: verbose });
+  const notes = [...problems, ...formatOlder(listing)];
+  const lines = quiet ? problems : [...formatTable(listing), ...(notes.length > 0 ? ["", ...notes] : [])];
+  return lines.map((line) => `${printable(line)}\n`).join("");
+}
