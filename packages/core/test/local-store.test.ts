@@ -1,4 +1,4 @@
-import { mkdir, readFile, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -237,9 +237,11 @@ describe("LocalStore", () => {
     class Thief extends MemorySource {
       override async *read(items: readonly MemoryItem[], signal: AbortSignal): AsyncGenerator<Body<MemoryItem>> {
         yield* super.read(items.slice(0, 4), signal);
-        await rm(join(destination, ".backup/lease.json"));
-        await writeFile(join(destination, ".backup/lease.json"), '{"token":"other","host":"elsewhere","pid":1}');
-        while (!signal.aborted) await sleep(5);
+        // Again and again: a heartbeat that is under way may put ours back.
+        for (; !signal.aborted; await sleep(5)) {
+          await writeFile(join(destination, "stolen"), '{"token":"other","host":"elsewhere","pid":1}');
+          await rename(join(destination, "stolen"), join(destination, ".backup/lease.json"));
+        }
         for (const item of items.slice(4)) yield { item, bytes: Buffer.from("late") };
       }
     }
