@@ -33,6 +33,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   SECRET_UNREADABLE: 2,
   SOURCE_EMPTY: 1,
   SPOOL_UNWRITABLE: 1,
+  THROTTLED: 1,
   TIMEOUT: 1,
   TLS_REQUIRED: 1,
   TLS_UNTRUSTED: 1,

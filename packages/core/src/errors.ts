@@ -29,6 +29,7 @@ export type ErrorCode =
   | "SECRET_UNREADABLE"
   | "SOURCE_EMPTY"
   | "SPOOL_UNWRITABLE"
+  | "THROTTLED"
   | "TIMEOUT"
   | "TLS_REQUIRED"
   | "TLS_UNTRUSTED"

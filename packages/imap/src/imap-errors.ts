@@ -122,11 +122,15 @@ function serverText(error: unknown, secret: Secret): string {
   const { responseText, response, reason } = detailsOf(error);
   const text = [responseText, response, reason].find((part): part is string => typeof part === "string" && part !== "");
   if (text === undefined) return "";
-  // The server is not trusted: no control characters on a terminal, no essay, no secret.
+  return ` ("${plainText(text, secret)}")`;
+}
+
+/** A server is not trusted: no control characters on a terminal, no essay, no secret. */
+export function plainText(text: string, secret: Secret): string {
   const plain = scrub(text, secret)
     .replace(/[^\x20-\x7e\u00a0-\uffff]+/g, " ")
     .trim();
-  return ` ("${plain.length > 200 ? `${plain.slice(0, 200)}…` : plain}")`;
+  return plain.length > 200 ? `${plain.slice(0, 200)}…` : plain;
 }
 
 function nameOf(error: unknown): string {

@@ -9,8 +9,9 @@ import {
 } from "@backup/core";
 import { ImapFlow } from "imapflow";
 import pRetry from "p-retry";
-import { imapError } from "./imap-errors.js";
-import type { Server } from "./server.js";
+import { imapError, plainText } from "./imap-errors.js";
+import { type Server, formatServer } from "./server.js";
+import { Backoff, type Patience, retryCommands } from "./throttling.js";
 
 /** How to log on. OAuth2 tokens will be another kind of it. */
 export interface Login {
@@ -27,6 +28,8 @@ export interface SessionOptions {
   readonly timeoutMs?: number | undefined;
   /** Connections tried again after one was lost. Default 5, with growing pauses. */
   readonly reconnects?: number | undefined;
+  /** With a server that asks to be left alone for a while. */
+  readonly patience?: Patience | undefined;
   readonly onEvent?: EventSink | undefined;
   /** Tells every command and answer as a `debug` event. Costs time for each row. */
   readonly trace?: boolean | undefined;
@@ -61,6 +64,7 @@ const MAX_LITERAL = 32 * 1024 * 1024;
  */
 export class ImapSession implements AsyncDisposable {
   readonly #options: SessionOptions;
+  readonly #backoff: Backoff;
   #client: ImapFlow | undefined;
   /** Of the call that is under way: the one whose abort closes the connection. */
   #signal: AbortSignal | undefined;
@@ -71,6 +75,9 @@ export class ImapSession implements AsyncDisposable {
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    const { server, login, patience = {}, onEvent } = options;
+    const clean = (text: string): string => plainText(text, login.password);
+    this.#backoff = new Backoff({ server: formatServer(server), patience, clean, onEvent });
   }
 
   /** A connection that is logged on. The first failure of the very first connection is final. */
@@ -79,14 +86,14 @@ export class ImapSession implements AsyncDisposable {
     this.#obey(signal);
     if (this.#client?.usable) return this.#client;
     this.drop();
-    if (!this.#connected) return this.#connect(signal);
-    const retried = pRetry(() => this.#connect(signal), {
+    if (!this.#connected) return this.#patiently(signal);
+    const retried = pRetry(() => this.#patiently(signal), {
       retries: this.#options.reconnects ?? 5,
       minTimeout: 500,
       maxTimeout: 30_000,
       randomize: true,
       signal,
-      shouldRetry: ({ error }) => error instanceof BackupError && error.transient && !signal.aborted,
+      shouldRetry: ({ error }) => mayPass(error) && !signal.aborted,
     });
     return retried.catch((error: unknown) => {
       throwIfAborted(signal);
@@ -146,6 +153,21 @@ export class ImapSession implements AsyncDisposable {
     }
   }
 
+  /** A connection as soon as the server lets us in. */
+  async #patiently(signal: AbortSignal): Promise<ImapFlow> {
+    try {
+      return await this.#backoff.run(
+        async () => await this.#connect(signal),
+        () => signal,
+      );
+    } catch (error) {
+      throwIfAborted(signal);
+      const problem = this.error(error);
+      throw this.#connected ? passing(problem) : problem;
+    }
+  }
+
+  /** Errors are imapflow's. */
   async #connect(signal: AbortSignal): Promise<ImapFlow> {
     throwIfAborted(signal);
     const { server, login, ca, timeoutMs = 60_000 } = this.#options;
@@ -182,11 +204,10 @@ export class ImapSession implements AsyncDisposable {
       await client.connect();
     } catch (error) {
       client.close();
-      throwIfAborted(signal);
-      const problem = this.error(error);
-      throw this.#connected ? passing(problem) : problem;
+      throw error;
     }
     this.#connected = true;
+    retryCommands(client, this.#backoff, () => this.#signal);
     return client;
   }
 
@@ -211,6 +232,11 @@ export class ImapSession implements AsyncDisposable {
     // For a level without a method imapflow does not even make the entry.
     return (trace ? { ...problems, debug: say, info: say } : problems) as Logger;
   }
+}
+
+/** Whether trying again at once may help; where the server was waited for, it does not. */
+function mayPass(error: unknown): boolean {
+  return error instanceof BackupError && error.transient && error.code !== "THROTTLED";
 }
 
 /**
