@@ -6,6 +6,7 @@ import { EXIT, exitOfError, exitOfReport } from "../src/exit-code.js";
 const STATUS: Readonly<Record<ErrorCode, number>> = {
   ABORTED: 130,
   AUTH_FAILED: 1,
+  BUDGET_SPENT: 1,
   COLLECTION_UNAVAILABLE: 1,
   CONNECTION_LOST: 1,
   CONNECTION_REFUSED: 1,

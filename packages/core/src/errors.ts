@@ -2,6 +2,7 @@
 export type ErrorCode =
   | "ABORTED"
   | "AUTH_FAILED"
+  | "BUDGET_SPENT"
   | "COLLECTION_UNAVAILABLE"
   | "CONNECTION_LOST"
   | "CONNECTION_REFUSED"

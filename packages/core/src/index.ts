@@ -33,6 +33,7 @@ export { type Lease, type LeaseFile, LEASE_TIMING, type LeaseTiming, takeLease }
 export { isDeadHere, processMark } from "./process-mark.js";
 export { ContentHash, contentOf } from "./digest.js";
 export { CHECKPOINT_FILE } from "./checkpoint.js";
+export type { DayBudget } from "./day-budget.js";
 export { withinBackup } from "./within-backup.js";
 export { PRIVATE, checkPath, isSafe, parentOf } from "./paths.js";
 export { Secret } from "./secret.js";

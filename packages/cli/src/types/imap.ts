@@ -1,4 +1,4 @@
-import { BackupError, type Source, backup, findSecret } from "@backup/core";
+import { BackupError, type DayBudget, type Source, backup, findSecret } from "@backup/core";
 import type { MailItem } from "@backup/imap";
 import { parseServer } from "@backup/imap/server";
 import type { ActionContext } from "../action.js";
@@ -6,6 +6,7 @@ import { checkHome } from "../check-home.js";
 import { destinationProblems, openDestination } from "../destination.js";
 import { plugins } from "../plugins.js";
 import { problemsOf } from "../problems-of.js";
+import { parseSize } from "../size.js";
 import type { ActionType, CommonArguments } from "./action-type.js";
 
 export interface ImapArguments extends CommonArguments {
@@ -19,6 +20,7 @@ export interface ImapArguments extends CommonArguments {
   readonly timeout: number;
   readonly connections: number;
   readonly full: boolean;
+  readonly maxBytesPerDay?: string | undefined;
 }
 
 const NONE: string[] = [];
@@ -71,6 +73,11 @@ export const imapType: ActionType<ImapArguments> = {
       default: 4,
       describe: "Connections to the server at most; one that allows fewer is obeyed",
     },
+    "max-bytes-per-day": {
+      type: "string",
+      requiresArg: true,
+      describe: "Bytes of messages to read in a day (UTC) at most, as 2G; what is left comes with later runs",
+    },
     full: {
       type: "boolean",
       default: false,
@@ -82,7 +89,7 @@ export const imapType: ActionType<ImapArguments> = {
     ["backup imap alice@example.org ./alice mail.example.org:143 --folder 'Archive/**'", "some folders, by STARTTLS"],
     ["backup imap alice@example.org nas:mail/alice mail.example.org", "to another host, by ssh"],
   ],
-  check({ user, server, timeout, connections, srcsecret, tlsCa }) {
+  check({ user, server, timeout, connections, srcsecret, tlsCa, maxBytesPerDay }) {
     if (user === "") throw new BackupError("USAGE", "USER is empty; give the logon name");
     checkHome({ "--srcsecret": srcsecret, "--tls-ca": tlsCa });
     parseServer(server);
@@ -90,6 +97,7 @@ export const imapType: ActionType<ImapArguments> = {
       throw new BackupError("USAGE", "--timeout takes a number of seconds above 0, up to 86400 (a day)");
     if (!(Number.isInteger(connections) && connections >= 1 && connections <= MOST_CONNECTIONS))
       throw new BackupError("USAGE", `--connections takes a whole number from 1 to ${MOST_CONNECTIONS}`);
+    dayBudget(maxBytesPerDay);
   },
   create: (args) => ({
     name: args.name ?? `${args.user} → ${args.dest}`,
@@ -108,10 +116,30 @@ export const imapType: ActionType<ImapArguments> = {
       await using store = await openDestination(args, context);
       await using source = await openSource(args, context);
       const { keepDeleted, allowDeletes, dryRun, full } = args;
-      return await backup({ source, store, signal, onEvent, keepDeleted, allowDeletes, dryRun, full });
+      const budget = dayBudget(args.maxBytesPerDay);
+      return await backup({
+        source,
+        store,
+        signal,
+        onEvent,
+        keepDeleted,
+        allowDeletes,
+        dryRun,
+        full,
+        dayBudget: budget,
+      });
     },
   }),
 };
+
+/** @throws BackupError USAGE */
+function dayBudget(text: string | undefined): DayBudget | undefined {
+  if (text === undefined) return undefined;
+  const bytes = parseSize(text);
+  if (bytes === undefined)
+    throw new BackupError("USAGE", `--max-bytes-per-day takes a size as 2G, 500M or 2GiB, not '${text}'`);
+  return { bytes, now: () => new Date() };
+}
 
 /** The account, which is connected to when it is used. */
 async function openSource(args: ImapArguments, { onEvent, debug, secrets }: ActionContext): Promise<Source<MailItem>> {
