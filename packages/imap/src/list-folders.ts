@@ -125,9 +125,11 @@ function mailboxName({ path, pathAsListed, delimiter }: ListResponse): string {
   return delimiter && pathAsListed.startsWith(delimiter) ? delimiter + path : path;
 }
 
-/** Attributes are compared without case (RFC 3501, section 9). */
+/** What cannot be opened; compared without case (RFC 3501, section 9; RFC 5258, section 3). */
+const NO_FOLDER: ReadonlySet<string> = new Set(["\\noselect", "\\nonexistent"]);
+
 function isSelectable({ flags }: ListResponse): boolean {
-  return [...flags].every((flag) => flag.toLowerCase() !== "\\noselect");
+  return [...flags].every((flag) => !NO_FOLDER.has(flag.toLowerCase()));
 }
 
 /** The parts of a folder's name. INBOX is INBOX however a server writes it (RFC 3501, section 5.1). */
