@@ -207,6 +207,8 @@ export class ImapSession implements AsyncDisposable {
       throw error;
     }
     this.#connected = true;
+    // Otherwise imapflow puts the first personal prefix before every name, also before those of other namespaces.
+    client.namespace = { prefix: "", delimiter: client.namespace?.delimiter ?? "/" };
     retryCommands(client, this.#backoff, () => this.#signal);
     return client;
   }

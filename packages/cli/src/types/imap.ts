@@ -1,5 +1,5 @@
 import { BackupError, type DayBudget, type Source, backup, findSecret } from "@backup/core";
-import type { MailItem } from "@backup/imap";
+import type { Foreign, MailItem } from "@backup/imap";
 import { parseServer } from "@backup/imap/server";
 import type { ActionContext } from "../action.js";
 import { checkHome } from "../check-home.js";
@@ -16,6 +16,7 @@ export interface ImapArguments extends CommonArguments {
   readonly tlsCa?: string | undefined;
   readonly folder: readonly string[];
   readonly excludeFolder: readonly string[];
+  readonly namespace: readonly string[];
   /** Seconds. */
   readonly timeout: number;
   readonly connections: number;
@@ -61,6 +62,13 @@ export const imapType: ActionType<ImapArguments> = {
       default: NONE,
       describe: "Not the folders that match this glob; repeatable",
     },
+    namespace: {
+      type: "string",
+      array: true,
+      requiresArg: true,
+      default: NONE,
+      describe: "Folders of others too: other (of other users), shared, or other,shared; default: your own alone",
+    },
     timeout: {
       type: "number",
       requiresArg: true,
@@ -89,7 +97,7 @@ export const imapType: ActionType<ImapArguments> = {
     ["backup imap alice@example.org ./alice mail.example.org:143 --folder 'Archive/**'", "some folders, by STARTTLS"],
     ["backup imap alice@example.org nas:mail/alice mail.example.org", "to another host, by ssh"],
   ],
-  check({ user, server, timeout, connections, srcsecret, tlsCa, maxBytesPerDay }) {
+  check({ user, server, timeout, connections, srcsecret, tlsCa, maxBytesPerDay, namespace }) {
     if (user === "") throw new BackupError("USAGE", "USER is empty; give the logon name");
     checkHome({ "--srcsecret": srcsecret, "--tls-ca": tlsCa });
     parseServer(server);
@@ -98,6 +106,7 @@ export const imapType: ActionType<ImapArguments> = {
     if (!(Number.isInteger(connections) && connections >= 1 && connections <= MOST_CONNECTIONS))
       throw new BackupError("USAGE", `--connections takes a whole number from 1 to ${MOST_CONNECTIONS}`);
     dayBudget(maxBytesPerDay);
+    namespacesOf(namespace);
   },
   create: (args) => ({
     name: args.name ?? `${args.user} → ${args.dest}`,
@@ -141,10 +150,21 @@ function dayBudget(text: string | undefined): DayBudget | undefined {
   return { bytes, now: () => new Date() };
 }
 
+/** @throws BackupError USAGE */
+function namespacesOf(texts: readonly string[]): readonly Foreign[] {
+  return texts
+    .flatMap((text) => text.split(","))
+    .map((name) => {
+      if (name === "other" || name === "shared") return name;
+      throw new BackupError("USAGE", `--namespace takes other, shared or other,shared, not '${name}'`);
+    });
+}
+
 /** The account, which is connected to when it is used. */
 async function openSource(args: ImapArguments, { onEvent, debug, secrets }: ActionContext): Promise<Source<MailItem>> {
   const { user, server, tlsCa, srcsecret, timeout, connections } = args;
-  const filter = { include: args.folder, exclude: args.excludeFolder };
+  const namespaces = namespacesOf(args.namespace);
+  const filter = { include: args.folder, exclude: args.excludeFolder, namespaces };
   const plugin = await plugins.load("imap");
   return await plugin.create(
     { user, server, tlsCa, filter, timeoutMs: timeout * 1000, connections },
