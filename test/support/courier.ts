@@ -79,7 +79,7 @@ export async function startCourier(): Promise<MailServer> {
     const capabilities = `IMAP4rev1 LOGINDISABLED ${secure ? "AUTH=PLAIN" : "STARTTLS"}`;
     if (greet) socket.write(`* OK [CAPABILITY ${capabilities}] ready\r\n`);
     const line = await readLine(socket);
-    const [, tag = "*", command = "", args = ""] = /^(\S+) (\S+) ?(.*)$/.exec(line ?? "") ?? [];
+    const [, tag = "*", command = ""] = /^(\S+) (\S+)/.exec(line ?? "") ?? [];
     if (line === undefined) return;
     if (command === "STARTTLS" && !secure) {
       socket.write(`${tag} OK begin TLS\r\n`);

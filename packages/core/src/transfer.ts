@@ -101,7 +101,7 @@ async function rationed<I extends Item>(input: TransferInput<I>): Promise<Ration
 async function* outcomesOf<I extends Item>(
   portions: Rationed<I>["portions"],
   put: (portion: readonly I[]) => ReturnType<Store["put"]>,
-): AsyncGenerator<readonly Outcome<Item>[]> {
+): AsyncGenerator<readonly Outcome[]> {
   for await (const portion of portions) yield* put(portion);
 }
 

@@ -22,9 +22,7 @@ export function namespacesOf({ namespaces }: ImapFlow): readonly Namespace[] {
   if (!namespaces)
     throw new BackupError("PROTOCOL", "the server does not tell its namespaces now; run again", { transient: true });
   return (["personal", ...FOREIGN] as const).flatMap((kind) => {
-    // Imapflow's type does not say so, but a kind of which there is none is `false`.
-    const found = namespaces[kind] as (typeof namespaces)[typeof kind] | false;
-    return (found || []).map(({ prefix, delimiter }) => ({ kind, prefix, delimiter: delimiter || null }));
+    return (namespaces[kind] || []).map(({ prefix, delimiter }) => ({ kind, prefix, delimiter: delimiter || null }));
   });
 }
 

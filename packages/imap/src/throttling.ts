@@ -11,7 +11,7 @@ export interface Patience {
 }
 
 /** What a server answers that wants less of us. */
-export interface Throttle {
+interface Throttle {
   /** `account`: nothing at all can be had now. `command`: this cannot; perhaps it never can. */
   readonly scope: "account" | "command";
   /** In its words. */
@@ -43,7 +43,7 @@ interface Refusal {
 }
 
 /** Whether an error of imapflow means that the server wants to be left alone for a while. */
-export function throttleOf(error: unknown): Throttle | undefined {
+function throttleOf(error: unknown): Throttle | undefined {
   if (!(error instanceof Error) || error instanceof BackupError) return undefined;
   const refusal: Refusal & Error = error;
   const code = codeOf(refusal);
