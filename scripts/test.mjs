@@ -1,13 +1,13 @@
 // npm test [-- vitest arguments]: from a fresh clone to the line that counts the tests.
-import { ensureCyrusImapd } from "./support/cyrus-imapd.mjs";
 import { localBin } from "./support/local-bin.mjs";
 import { ensureNodeModules } from "./support/node-modules.mjs";
 import { ensureSystemPackages } from "./support/system-packages.mjs";
+import { ensureUnpackedServers } from "./support/unpacked-packages.mjs";
 
 try {
   await ensureNodeModules();
   await ensureSystemPackages();
-  await ensureCyrusImapd();
+  await ensureUnpackedServers();
 } catch (error) {
   console.error(`npm test: ${error.message}`);
   process.exit(1);

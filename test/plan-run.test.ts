@@ -318,6 +318,7 @@ describe("actions on one destination", () => {
     const flags = {
       folder: [],
       excludeFolder: [],
+      namespace: [],
       timeout: 60,
       connections: 4,
       full: false,

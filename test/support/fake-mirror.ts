@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type BackupEvent, LocalStore, type Report, Secret, backup, isBackupError } from "@backup/core";
-import { ImapSource } from "@backup/imap";
+import { ImapSource, type ImapSourceOptions } from "@backup/imap";
 import { exitOfError, exitOfReport } from "../../packages/cli/src/exit-code.js";
 import type { Bytes, FakeImap, Folder, Message } from "./fake-imap.js";
 import type { TreeFolder } from "./tree.js";
@@ -10,6 +10,9 @@ export interface MirrorOptions {
   readonly timeoutMs?: number;
   /** Default 2. */
   readonly reconnects?: number;
+  /** Default: pauses of 20 ms, one second in all. */
+  readonly patience?: ImapSourceOptions["patience"];
+  readonly signal?: AbortSignal;
   readonly allowDeletes?: boolean;
   readonly full?: boolean;
   /** Default 4. */
@@ -43,6 +46,8 @@ export async function mirrorFake(
   {
     timeoutMs = 2000,
     reconnects = 2,
+    patience = { pauseMs: 20, totalMs: 1000 },
+    signal,
     allowDeletes = false,
     full = false,
     connections,
@@ -61,11 +66,12 @@ export async function mirrorFake(
       ca: server.ca,
       timeoutMs,
       reconnects,
+      patience,
       connections,
       onEvent,
     });
     await using store = new LocalStore(destination);
-    report = await backup({ source, store, onEvent, allowDeletes, full });
+    report = await backup({ source, store, onEvent, signal, allowDeletes, full });
   } catch (thrown) {
     error = thrown;
   }

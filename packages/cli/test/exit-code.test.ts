@@ -6,6 +6,7 @@ import { EXIT, exitOfError, exitOfReport } from "../src/exit-code.js";
 const STATUS: Readonly<Record<ErrorCode, number>> = {
   ABORTED: 130,
   AUTH_FAILED: 1,
+  BUDGET_SPENT: 1,
   COLLECTION_UNAVAILABLE: 1,
   CONNECTION_LOST: 1,
   CONNECTION_REFUSED: 1,
@@ -35,6 +36,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   SECRET_UNWRITABLE: 2,
   SOURCE_EMPTY: 1,
   SPOOL_UNWRITABLE: 1,
+  THROTTLED: 1,
   TIMEOUT: 1,
   TLS_REQUIRED: 1,
   TLS_UNTRUSTED: 1,

@@ -2,6 +2,7 @@
 export type ErrorCode =
   | "ABORTED"
   | "AUTH_FAILED"
+  | "BUDGET_SPENT"
   | "COLLECTION_UNAVAILABLE"
   | "CONNECTION_LOST"
   | "CONNECTION_REFUSED"
@@ -31,6 +32,7 @@ export type ErrorCode =
   | "SECRET_UNWRITABLE"
   | "SOURCE_EMPTY"
   | "SPOOL_UNWRITABLE"
+  | "THROTTLED"
   | "TIMEOUT"
   | "TLS_REQUIRED"
   | "TLS_UNTRUSTED"

@@ -37,6 +37,7 @@ export { type Backup, type Listed, listBackup, readBackup } from "./list-backup.
 export type { Stock } from "./stock.js";
 export { ContentHash, contentOf } from "./digest.js";
 export { CHECKPOINT_FILE } from "./checkpoint.js";
+export type { DayBudget } from "./day-budget.js";
 export { withinBackup } from "./within-backup.js";
 export { PRIVATE, checkPath, isSafe, parentOf } from "./paths.js";
 export { Secret } from "./secret.js";

@@ -1,6 +1,7 @@
 import { Copies } from "./copies.js";
 import { type Checkpoint, OPEN, type Seen, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import { type Loss, checkDeletionLimit, unlikelyMoved, withoutCopy } from "./deletion-limit.js";
+import type { DayBudget } from "./day-budget.js";
 import { BackupError } from "./errors.js";
 import type { EventSink } from "./events.js";
 import { type Held, holdingsNow, makeInventory } from "./take-inventory.js";
@@ -27,6 +28,8 @@ export interface BackupOptions<I extends Item = Item> {
   readonly allowDeletes?: boolean | undefined;
   /** Lists every collection whole, also what the checkpoint says is unchanged. */
   readonly full?: boolean | undefined;
+  /** What is more is left for another day: the run is partial then. */
+  readonly dayBudget?: DayBudget | undefined;
 }
 
 /**

@@ -1,7 +1,8 @@
 import type { Copies } from "./copies.js";
+import { type DayBudget, affordable, counted, leftToday } from "./day-budget.js";
 import { isBackupError, throwIfAborted } from "./errors.js";
 import type { EventSink } from "./events.js";
-import type { Content, Item, Naming } from "./model.js";
+import type { Content, Item, Naming, Outcome } from "./model.js";
 import type { Arrived } from "./plan.js";
 import type { Source } from "./source.js";
 import type { Place, Store } from "./store.js";
@@ -26,15 +27,17 @@ export interface TransferInput<I extends Item> {
   readonly copies: Copies;
   /** Whether `arrived` is wanted: for a first copy it would be most of the memory. */
   readonly remember: boolean;
+  readonly dayBudget?: DayBudget | undefined;
   readonly signal: AbortSignal;
   readonly onEvent: EventSink;
 }
 
 /** Reads the items from the source into the store and reports what became of each. */
 export async function transfer<I extends Item>(input: TransferInput<I>): Promise<Transfer> {
-  const { source, store, naming, items, copies, remember, signal, onEvent } = input;
+  const { source, store, naming, copies, remember, signal, onEvent } = input;
+  const { items, later, portions } = await rationed(input);
   const arrived: Arrived[] = [];
-  const failedItems = new Set<Item>();
+  const failedItems = new Set<Item>(later);
   const unanswered = new Map<string, Item>(items.map((item) => [keyOf(item), item]));
   const totalItems = items.filter(({ sidecar }) => !sidecar).length;
   const totalBytes = items.reduce((sum, { size }) => sum + size, 0);
@@ -47,8 +50,7 @@ export async function transfer<I extends Item>(input: TransferInput<I>): Promise
     const same = copies.find(item, content);
     return { path, same: same === path ? undefined : same };
   };
-  const outcomes = store.put(source.read(items, signal), place, signal);
-  for await (const batch of outcomes) {
+  for await (const batch of outcomesOf(portions, (portion) => store.put(source.read(portion, signal), place, signal))) {
     for (const outcome of batch) {
       unanswered.delete(keyOf(outcome.item));
       if ("error" in outcome) {
@@ -67,6 +69,40 @@ export async function transfer<I extends Item>(input: TransferInput<I>): Promise
     throwIfAborted(signal);
   }
   return { arrived, items: stored, bytes, failedItems, unanswered: new Set(unanswered.values()) };
+}
+
+interface Rationed<I> {
+  /** To be read in this run. */
+  readonly items: readonly I[];
+  /** Left for another day. */
+  readonly later: readonly I[];
+  readonly portions: AsyncIterable<readonly I[]> | readonly (readonly I[])[];
+}
+
+/** What today's budget allows; says how many it does not. */
+async function rationed<I extends Item>(input: TransferInput<I>): Promise<Rationed<I>> {
+  const { source, store, items, dayBudget: budget, signal, onEvent } = input;
+  if (!budget) return { items, later: [], portions: [items] };
+  const left = await leftToday(store, budget, signal);
+  const { now, later } = affordable(items, left, budget.bytes);
+  if (later.length > 0)
+    onEvent({
+      type: "failed",
+      collection: source.id,
+      code: "BUDGET_SPENT",
+      message:
+        `the budget of ${budget.bytes.toLocaleString("en")} bytes for today is spent with this run, ` +
+        `${later.length} of what is new are left; a run tomorrow (UTC) goes on`,
+    });
+  return { items: now, later, portions: counted(now, { store, budget, signal }) };
+}
+
+/** What becomes of the portions, one after the other. */
+async function* outcomesOf<I extends Item>(
+  portions: Rationed<I>["portions"],
+  put: (portion: readonly I[]) => ReturnType<Store["put"]>,
+): AsyncGenerator<readonly Outcome[]> {
+  for await (const portion of portions) yield* put(portion);
 }
 
 /** An id is unique in its collection only, and a source may answer with an item that it made anew. */

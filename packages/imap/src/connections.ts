@@ -46,7 +46,7 @@ export class Connections implements AsyncDisposable {
       } catch (error) {
         throwIfAborted(signal);
         if (!isLost(lane, error)) throw error;
-        this.retire(lane);
+        this.retire(lane, error);
       } finally {
         this.release(lane);
       }
@@ -82,14 +82,21 @@ export class Connections implements AsyncDisposable {
     else this.#idle.push(lane);
   }
 
-  /** Gives a spare connection up. */
-  retire(lane: Lane): void {
+  /** Gives a spare connection up that was lost by this error; if the server had too much of us, so many are not made again. */
+  retire(lane: Lane, error: unknown): void {
     this.#lanes.delete(lane);
     lane.session.drop();
+    if (isBackupError(error, "THROTTLED")) this.#limit(error);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(Array.from(this.#lanes, ({ session }) => session[Symbol.asyncDispose]()));
+  }
+
+  /** There may be as many as there are now. */
+  #limit({ message }: Error): void {
+    this.#most = Math.max(1, this.#lanes.size);
+    tell(this.#options.onEvent, `the server allows ${this.#most} connections at a time: ${message}`);
   }
 
   #add(lane: Lane): void {
@@ -100,7 +107,8 @@ export class Connections implements AsyncDisposable {
   /** A new connection; undefined where there may be none, or the server refuses it, which is what it allows then. */
   async #open(signal: AbortSignal): Promise<Lane | undefined> {
     if (this.#lanes.size + this.#opening >= this.#most) return undefined;
-    const session = new ImapSession({ ...this.#options, reconnects: 0 });
+    // Without it the others may go on at once; so it is not waited for.
+    const session = new ImapSession({ ...this.#options, reconnects: 0, patience: { totalMs: 0 } });
     this.#opening++;
     try {
       await session.client(signal);
@@ -110,8 +118,7 @@ export class Connections implements AsyncDisposable {
     } catch (error) {
       throwIfAborted(signal);
       if (!isBackupError(error)) throw error;
-      this.#most = Math.max(1, this.#lanes.size);
-      tell(this.#options.onEvent, `the server allows ${this.#most} connections at a time: ${error.message}`);
+      this.#limit(error);
       return undefined;
     } finally {
       this.#opening--;

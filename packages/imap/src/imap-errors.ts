@@ -129,12 +129,17 @@ function serverText(error: unknown, secret: Secret | readonly Secret[]): string 
   return text === undefined ? "" : quote(text, secret);
 }
 
-/** What a server said, to be put behind a word. It is not trusted: no control characters, no essay, no secret. */
+/** What a server said, to be put behind a word. */
 export function quote(text: string, secret: Secret | readonly Secret[]): string {
+  return ` ("${plainText(text, secret)}")`;
+}
+
+/** A server is not trusted: no control characters on a terminal, no essay, no secret. */
+export function plainText(text: string, secret: Secret | readonly Secret[]): string {
   const plain = scrub(text, secret)
     .replace(/[^\x20-\x7e\u00a0-\uffff]+/g, " ")
     .trim();
-  return ` ("${plain.length > 200 ? `${plain.slice(0, 200)}…` : plain}")`;
+  return plain.length > 200 ? `${plain.slice(0, 200)}…` : plain;
 }
 
 function nameOf(error: unknown): string {

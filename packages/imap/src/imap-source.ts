@@ -12,7 +12,7 @@ import {
   throwIfAborted,
 } from "@backup/core";
 import { Connections } from "./connections.js";
-import { folderOf } from "./folder-names.js";
+import { type FolderName, folderOf } from "./folder-names.js";
 import { type Folder, type FolderFilter, folderMatcher, listFolders } from "./list-folders.js";
 import { maildirLayout } from "./maildir-layout.js";
 import { listMessages } from "./list-messages.js";
@@ -42,6 +42,8 @@ export class ImapSource implements Source<MailItem> {
   readonly #filter: FolderFilter;
   readonly #warn: (message: string) => void;
   readonly #folders = new Map<Path, Folder>();
+  /** As the server said when it listed its folders. */
+  #isOurs: (folder: FolderName) => boolean = () => true;
 
   constructor(options: ImapSourceOptions) {
     // A mail address says whose account it is, under whatever name its server is reached; a bare logon name does not.
@@ -50,7 +52,7 @@ export class ImapSource implements Source<MailItem> {
     this.lanes = options.connections ?? CONNECTIONS;
     this.#connections = new Connections(options, this.lanes);
     this.#warn = (message) => options.onEvent?.({ type: "warning", code: "NOTHING_SELECTED", message });
-    this.#filter = { include: options.filter?.include ?? [], exclude: options.filter?.exclude ?? [] };
+    this.#filter = { include: [], exclude: [], namespaces: [], ...options.filter };
   }
 
   naming({ colon }: { readonly colon: boolean }): Naming<MailItem> {
@@ -60,18 +62,22 @@ export class ImapSource implements Source<MailItem> {
   collectionAt(directory: Path): Path | undefined {
     const path = maildirLayout.collectionAt(directory);
     const folder = path === undefined ? undefined : folderOf(path);
-    return folder && folderMatcher(this.#filter)(folder) ? path : undefined;
+    return folder && this.#isOurs(folder) && folderMatcher(this.#filter)(folder) ? path : undefined;
   }
 
   async *collections(signal: AbortSignal): AsyncGenerator<Collection | Unavailable> {
-    const { folders, unmatched, unused, names, unavailable } = await this.#connections.use(signal, (session) =>
-      listFolders(session, this.#filter, signal),
+    const { folders, unmatched, unused, names, unavailable, foreign, isOurs } = await this.#connections.use(
+      signal,
+      (session) => listFolders(session, this.#filter, signal),
     );
     if (names.length > 0 && folders.length === 0)
       throw new BackupError(
         "NOTHING_SELECTED",
         `no folder is selected; the account has ${listOf(names)}. Check --folder and --exclude-folder`,
       );
+    this.#isOurs = isOurs;
+    if (foreign.length > 0)
+      this.#warn(`folders of others are left out, --namespace other,shared takes them: ${listOf(foreign)}`);
     yield* unavailable;
     for (const pattern of unmatched)
       yield {

@@ -10,6 +10,7 @@ export type { Tokens } from "./oauth2-answers.js";
 export { type DeviceLoginOptions, type DevicePrompt, deviceLogin } from "./oauth2-device-login.js";
 export { type BrowserLoginOptions, browserLogin } from "./oauth2-browser-login.js";
 export type { FolderFilter } from "./list-folders.js";
+export type { Foreign } from "./namespaces.js";
 export type { MailItem, MessageItem, SidecarItem } from "./mail-item.js";
 export { type Server, formatServer, parseServer } from "./server.js";
 export { type FolderName, directoriesFor, folderOf } from "./folder-names.js";

@@ -1,8 +1,9 @@
 import { BackupError, type Collection, type Unavailable, throwIfAborted } from "@backup/core";
-import type { ListResponse } from "imapflow";
+import type { ImapFlow, ListResponse } from "imapflow";
 import picomatch from "picomatch";
 import { fingerprintOf } from "./fingerprint.js";
 import { type FolderName, directoriesFor } from "./folder-names.js";
+import { type Foreign, type Namespace, kindOf, namespacesOf } from "./namespaces.js";
 import type { ImapSession } from "./session.js";
 
 /** Which folders to back up, by glob over the name with `/` between its parts. */
@@ -10,6 +11,8 @@ export interface FolderFilter {
   /** Empty: all. */
   readonly include: readonly string[];
   readonly exclude: readonly string[];
+  /** Namespaces beside the personal ones. */
+  readonly namespaces: readonly Foreign[];
 }
 
 /** A folder that holds messages. */
@@ -28,6 +31,10 @@ export interface FolderList {
   readonly names: readonly string[];
   /** What the server listed and nobody can make a folder of. */
   readonly unavailable: readonly Unavailable[];
+  /** Names of the folders of namespaces that are not asked for. */
+  readonly foreign: readonly string[];
+  /** Whether a folder of this name is of a namespace that is asked for. */
+  readonly isOurs: (folder: FolderName) => boolean;
 }
 
 /** Connections tried for one LIST. */
@@ -38,7 +45,7 @@ const LONGEST = 3000;
 const DEEPEST = 100;
 
 /**
- * Every folder of the account, subscribed or not, with what its STATUS says: one LIST with RETURN (STATUS)
+ * Every folder of the namespaces that are asked for, subscribed or not, with what its STATUS says: one LIST with RETURN (STATUS)
  * (RFC 5819) where the server has it. Folders that cannot be selected are parents at most, and left out.
  */
 export async function listFolders(
@@ -46,8 +53,11 @@ export async function listFolders(
   filter: FolderFilter,
   signal: AbortSignal,
 ): Promise<FolderList> {
-  const { listed, unreadable } = await list(session, signal);
+  const { listed, unreadable, namespaces } = await list(session, filter, signal);
   const unavailable: Unavailable[] = [];
+  for (const kind of filter.namespaces)
+    if (!namespaces.some((namespace) => namespace.kind === kind)) unavailable.push(noNamespace(kind));
+  const isOurs = (folder: FolderName): boolean => isWanted(kindOf(folder, namespaces), filter);
   // Not to be had, and not to be taken for deleted.
   if (unreadable)
     unavailable.push(notListed("(unreadable)", "the server's list of folders has entries that cannot be read"));
@@ -65,33 +75,52 @@ export async function listFolders(
   const directories = directoriesFor(named.map(({ folder }) => folder));
   const matches = folderMatcher(filter);
   const folders: Folder[] = [];
+  const foreign: string[] = [];
   for (const [index, { entry, mailbox, folder }] of named.entries()) {
     const path = directories[index];
+    if (isSelectable(entry) && !isOurs(folder)) foreign.push(folder.join("/"));
+    if (!isOurs(folder)) continue;
     if (path === undefined || !isSelectable(entry) || !matches(folder)) continue;
     const fingerprint = fingerprintOf(entry);
     folders.push({ path, name: folder.join("/"), mailbox, ...(fingerprint === undefined ? {} : { fingerprint }) });
   }
-  const names = named.map(({ folder }) => folder.join("/"));
+  const names = named.flatMap(({ folder }) => (isOurs(folder) ? [folder.join("/")] : []));
   const matchesNone = (pattern: string): boolean => !names.some((name) => picomatch.isMatch(name, pattern, GLOB));
   const [unmatched, unused] = [filter.include.filter(matchesNone), filter.exclude.filter(matchesNone)];
-  return { folders, unmatched, unused, names, unavailable };
+  return { folders, unmatched, unused, names, unavailable, foreign, isOurs };
+}
+
+function isWanted(kind: Namespace["kind"], { namespaces }: Pick<FolderFilter, "namespaces">): boolean {
+  return kind === "personal" || namespaces.includes(kind);
+}
+
+function noNamespace(kind: Foreign): Unavailable {
+  const message = `the server has no namespace for --namespace ${kind}; nothing is deleted`;
+  return { name: kind, error: new BackupError("NOTHING_SELECTED", message) };
 }
 
 interface Listed {
+  readonly namespaces: readonly Namespace[];
   readonly listed: readonly ListResponse[];
   /** Whether there was more that could not be read. */
   readonly unreadable: boolean;
 }
 
 /** The server's list, on a new connection if one is lost. */
-async function list(session: ImapSession, signal: AbortSignal): Promise<Listed> {
+async function list(
+  session: ImapSession,
+  filter: Pick<FolderFilter, "namespaces">,
+  signal: AbortSignal,
+): Promise<Listed> {
   for (let attempt = 1; ; attempt++) {
     const client = await session.client(signal);
     const before = session.unreadable;
     try {
-      const statusQuery = { messages: true, uidNext: true, uidValidity: true, highestModseq: true };
-      const listed = await client.list({ statusQuery });
-      return { listed, unreadable: session.unreadable > before };
+      const namespaces = namespacesOf(client);
+      const listed: ListResponse[] = [];
+      for (const namespace of namespaces)
+        if (isWanted(namespace.kind, filter)) listed.push(...(await listNamespace(client, namespace)));
+      return { listed, namespaces, unreadable: session.unreadable > before };
     } catch (error) {
       throwIfAborted(signal);
       const problem = session.error(error);
@@ -101,8 +130,20 @@ async function list(session: ImapSession, signal: AbortSignal): Promise<Listed> 
   }
 }
 
+/** Imapflow lists what it takes for its namespace, and INBOX. */
+async function listNamespace(client: ImapFlow, { prefix, delimiter }: Namespace): Promise<readonly ListResponse[]> {
+  const { namespace } = client;
+  client.namespace = { prefix, delimiter: delimiter ?? "" };
+  try {
+    const statusQuery = { messages: true, uidNext: true, uidValidity: true, highestModseq: true };
+    return await client.list({ statusQuery });
+  } finally {
+    client.namespace = namespace;
+  }
+}
+
 /** Whether a folder is to be backed up. */
-export function folderMatcher({ include, exclude }: FolderFilter): (folder: FolderName) => boolean {
+export function folderMatcher({ include, exclude }: Omit<FolderFilter, "namespaces">): (folder: FolderName) => boolean {
   const wanted = include.length > 0 ? picomatch([...include], GLOB) : () => true;
   const unwanted = exclude.length > 0 ? picomatch([...exclude], GLOB) : () => false;
   return (folder) => wanted(folder.join("/")) && !unwanted(folder.join("/"));
@@ -125,9 +166,11 @@ function mailboxName({ path, pathAsListed, delimiter }: ListResponse): string {
   return delimiter && pathAsListed.startsWith(delimiter) ? delimiter + path : path;
 }
 
-/** Attributes are compared without case (RFC 3501, section 9). */
+/** What cannot be opened; compared without case (RFC 3501, section 9; RFC 5258, section 3). */
+const NO_FOLDER: ReadonlySet<string> = new Set(["\\noselect", "\\nonexistent"]);
+
 function isSelectable({ flags }: ListResponse): boolean {
-  return [...flags].every((flag) => flag.toLowerCase() !== "\\noselect");
+  return [...flags].every((flag) => !NO_FOLDER.has(flag.toLowerCase()));
 }
 
 /** The parts of a folder's name. INBOX is INBOX however a server writes it (RFC 3501, section 5.1). */

@@ -42,6 +42,7 @@ export async function openFolder(
     } catch (error) {
       throwIfAborted(signal);
       const problem = session.error(error);
+      if (problem.code === "THROTTLED") throw problem;
       if (client.usable || problem.code === "PROTOCOL") throw unavailable(folder, problem);
       session.drop();
       if (attempt >= ATTEMPTS) throw problem;

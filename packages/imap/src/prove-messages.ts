@@ -87,7 +87,8 @@ async function fetchHeads(
   } catch (error) {
     throwIfAborted(signal);
     const problem = session.error(error);
-    if (!problem.transient && !isBackupError(error, "COLLECTION_UNAVAILABLE")) throw problem;
+    const isUnproven = problem.transient && problem.code !== "THROTTLED";
+    if (!isUnproven && !isBackupError(error, "COLLECTION_UNAVAILABLE")) throw problem;
     session.drop();
   }
   return heads;

@@ -197,7 +197,7 @@ function lost({ session, signal }: Reading, error: unknown, client: ImapFlow): B
   throwIfAborted(signal);
   const problem = session.error(error);
   if (!isRefusal(error, client)) session.drop();
-  if (!problem.transient) throw problem;
+  if (!problem.transient || problem.code === "THROTTLED") throw problem;
   return problem;
 }
 

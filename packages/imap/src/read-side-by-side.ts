@@ -92,7 +92,6 @@ class Readers {
       if (!lane) return;
       try {
         end = await this.#read(lane);
-        if (end !== "done") connections.retire(lane);
       } finally {
         connections.release(lane);
       }
@@ -108,7 +107,7 @@ class Readers {
   }
 
   async #readPortion(lane: Lane, { path, items }: Portion): Promise<End> {
-    const { folderAt, signal } = this.#reading;
+    const { connections, folderAt, signal } = this.#reading;
     const left = new Set(items);
     const refusals = this.#refusals.get(path) ?? { inARow: 0 };
     this.#refusals.set(path, refusals);
@@ -124,6 +123,7 @@ class Readers {
     } catch (error) {
       throwIfAborted(signal);
       if (!isLost(lane, error)) throw error;
+      connections.retire(lane, error);
       for (const item of left) this.#queue.add(item);
       return left.size < items.length ? "lost" : "useless";
     }

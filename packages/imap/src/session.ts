@@ -1,9 +1,10 @@
 import { BackupError, type EventSink, defaultCertificates, scrub, systemCode, throwIfAborted } from "@backup/core";
 import { ImapFlow } from "imapflow";
 import pRetry from "p-retry";
-import { imapError } from "./imap-errors.js";
+import { imapError, plainText } from "./imap-errors.js";
 import { type Credentials, type Login, logOn, secretsOf, toPlace } from "./login.js";
-import type { Server } from "./server.js";
+import { type Server, formatServer } from "./server.js";
+import { Backoff, type Patience, retryCommands } from "./throttling.js";
 
 export interface SessionOptions {
   readonly server: Server;
@@ -14,6 +15,8 @@ export interface SessionOptions {
   readonly timeoutMs?: number | undefined;
   /** Connections tried again after one was lost. Default 5, with growing pauses. */
   readonly reconnects?: number | undefined;
+  /** With a server that asks to be left alone for a while. */
+  readonly patience?: Patience | undefined;
   readonly onEvent?: EventSink | undefined;
   /** Tells every command and answer as a `debug` event. Costs time for each row. */
   readonly trace?: boolean | undefined;
@@ -48,6 +51,7 @@ const MAX_LITERAL = 32 * 1024 * 1024;
  */
 export class ImapSession implements AsyncDisposable {
   readonly #options: SessionOptions;
+  readonly #backoff: Backoff;
   #client: ImapFlow | undefined;
   /** Of the call that is under way: the one whose abort closes the connection. */
   #signal: AbortSignal | undefined;
@@ -58,6 +62,9 @@ export class ImapSession implements AsyncDisposable {
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    const { server, login, patience = {}, onEvent } = options;
+    const clean = (text: string): string => plainText(text, secretsOf(login));
+    this.#backoff = new Backoff({ server: formatServer(server), patience, clean, onEvent });
   }
 
   /** A connection that is logged on. The first failure of the very first connection is final. */
@@ -73,7 +80,7 @@ export class ImapSession implements AsyncDisposable {
       maxTimeout: 30_000,
       randomize: true,
       signal,
-      shouldRetry: ({ error }) => error instanceof BackupError && error.transient && !signal.aborted,
+      shouldRetry: ({ error }) => mayPass(error) && !signal.aborted,
     });
     return retried.catch((error: unknown) => {
       throwIfAborted(signal);
@@ -134,9 +141,24 @@ export class ImapSession implements AsyncDisposable {
   }
 
   #connect(signal: AbortSignal): Promise<ImapFlow> {
-    return logOn(this.#options.login, signal, (auth) => this.#connectAs(auth, signal));
+    return logOn(this.#options.login, signal, (auth) => this.#patiently(auth, signal));
   }
 
+  /** A connection as soon as the server lets us in. */
+  async #patiently(auth: Credentials, signal: AbortSignal): Promise<ImapFlow> {
+    try {
+      return await this.#backoff.run(
+        async () => await this.#connectAs(auth, signal),
+        () => signal,
+      );
+    } catch (error) {
+      throwIfAborted(signal);
+      const problem = this.error(error);
+      throw this.#connected ? passing(problem) : problem;
+    }
+  }
+
+  /** Errors are imapflow's. */
   async #connectAs(auth: Credentials, signal: AbortSignal): Promise<ImapFlow> {
     throwIfAborted(signal);
     const { server, ca, timeoutMs = 60_000 } = this.#options;
@@ -173,11 +195,12 @@ export class ImapSession implements AsyncDisposable {
       await client.connect();
     } catch (error) {
       client.close();
-      throwIfAborted(signal);
-      const problem = this.error(error);
-      throw this.#connected ? passing(problem) : problem;
+      throw error;
     }
     this.#connected = true;
+    // Otherwise imapflow puts the first personal prefix before every name, also before those of other namespaces.
+    client.namespace = { prefix: "", delimiter: client.namespace?.delimiter ?? "/" };
+    retryCommands(client, this.#backoff, () => this.#signal);
     return client;
   }
 
@@ -202,6 +225,11 @@ export class ImapSession implements AsyncDisposable {
     // For a level without a method imapflow does not even make the entry.
     return (trace ? { ...problems, debug: say, info: say } : problems) as Logger;
   }
+}
+
+/** Whether trying again at once may help; where the server was waited for, it does not. */
+function mayPass(error: unknown): boolean {
+  return error instanceof BackupError && error.transient && error.code !== "THROTTLED";
 }
 
 /**

@@ -11,6 +11,7 @@ function sessionWith(server: FakeImap, reconnects: number): ImapSession {
     login: { user: "alice", password: new Secret("secret") },
     ca: server.ca,
     reconnects,
+    patience: { pauseMs: 5 },
   });
 }
 

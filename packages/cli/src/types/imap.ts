@@ -1,11 +1,12 @@
-import { BackupError, type Source, backup, findSecret } from "@backup/core";
-import type { MailItem } from "@backup/imap";
+import { BackupError, type DayBudget, type Source, backup, findSecret } from "@backup/core";
+import type { Foreign, MailItem } from "@backup/imap";
 import { parseServer } from "@backup/imap/server";
 import type { ActionContext } from "../action.js";
 import { checkHome } from "../check-home.js";
 import { destinationProblems, openDestination } from "../destination.js";
 import { plugins } from "../plugins.js";
 import { problemsOf } from "../problems-of.js";
+import { parseSize } from "../size.js";
 import type { ActionType, CommonArguments } from "./action-type.js";
 
 export interface ImapArguments extends CommonArguments {
@@ -15,10 +16,12 @@ export interface ImapArguments extends CommonArguments {
   readonly tlsCa?: string | undefined;
   readonly folder: readonly string[];
   readonly excludeFolder: readonly string[];
+  readonly namespace: readonly string[];
   /** Seconds. */
   readonly timeout: number;
   readonly connections: number;
   readonly full: boolean;
+  readonly maxBytesPerDay?: string | undefined;
 }
 
 const NONE: string[] = [];
@@ -60,6 +63,13 @@ export const imapType: ActionType<ImapArguments> = {
       default: NONE,
       describe: "Not the folders that match this glob; repeatable",
     },
+    namespace: {
+      type: "string",
+      array: true,
+      requiresArg: true,
+      default: NONE,
+      describe: "Folders of others too: other (of other users), shared, or other,shared; default: your own alone",
+    },
     timeout: {
       type: "number",
       requiresArg: true,
@@ -72,6 +82,11 @@ export const imapType: ActionType<ImapArguments> = {
       default: 4,
       describe: "Connections to the server at most; one that allows fewer is obeyed",
     },
+    "max-bytes-per-day": {
+      type: "string",
+      requiresArg: true,
+      describe: "Bytes of messages to read in a day (UTC) at most, as 2G; what is left comes with later runs",
+    },
     full: {
       type: "boolean",
       default: false,
@@ -83,7 +98,7 @@ export const imapType: ActionType<ImapArguments> = {
     ["backup imap alice@example.org ./alice mail.example.org:143 --folder 'Archive/**'", "some folders, by STARTTLS"],
     ["backup imap alice@example.org nas:mail/alice mail.example.org", "to another host, by ssh"],
   ],
-  check({ user, server, timeout, connections, srcsecret, tlsCa }) {
+  check({ user, server, timeout, connections, srcsecret, tlsCa, maxBytesPerDay, namespace }) {
     if (user === "") throw new BackupError("USAGE", "USER is empty; give the logon name");
     checkHome({ "--srcsecret": srcsecret, "--tls-ca": tlsCa });
     parseServer(server);
@@ -91,6 +106,8 @@ export const imapType: ActionType<ImapArguments> = {
       throw new BackupError("USAGE", "--timeout takes a number of seconds above 0, up to 86400 (a day)");
     if (!(Number.isInteger(connections) && connections >= 1 && connections <= MOST_CONNECTIONS))
       throw new BackupError("USAGE", `--connections takes a whole number from 1 to ${MOST_CONNECTIONS}`);
+    dayBudget(maxBytesPerDay);
+    namespacesOf(namespace);
   },
   create: (args) => ({
     name: args.name ?? `${args.user} → ${args.dest}`,
@@ -109,15 +126,46 @@ export const imapType: ActionType<ImapArguments> = {
       await using store = await openDestination(args, context);
       await using source = await openSource(args, context);
       const { keepDeleted, allowDeletes, dryRun, full } = args;
-      return await backup({ source, store, signal, onEvent, keepDeleted, allowDeletes, dryRun, full });
+      const budget = dayBudget(args.maxBytesPerDay);
+      return await backup({
+        source,
+        store,
+        signal,
+        onEvent,
+        keepDeleted,
+        allowDeletes,
+        dryRun,
+        full,
+        dayBudget: budget,
+      });
     },
   }),
 };
 
+/** @throws BackupError USAGE */
+function dayBudget(text: string | undefined): DayBudget | undefined {
+  if (text === undefined) return undefined;
+  const bytes = parseSize(text);
+  if (bytes === undefined)
+    throw new BackupError("USAGE", `--max-bytes-per-day takes a size as 2G, 500M or 2GiB, not '${text}'`);
+  return { bytes, now: () => new Date() };
+}
+
+/** @throws BackupError USAGE */
+function namespacesOf(texts: readonly string[]): readonly Foreign[] {
+  return texts
+    .flatMap((text) => text.split(","))
+    .map((name) => {
+      if (name === "other" || name === "shared") return name;
+      throw new BackupError("USAGE", `--namespace takes other, shared or other,shared, not '${name}'`);
+    });
+}
+
 /** The account, which is connected to when it is used. */
 async function openSource(args: ImapArguments, { onEvent, debug, secrets }: ActionContext): Promise<Source<MailItem>> {
   const { user, server, tlsCa, srcsecret, timeout, connections } = args;
-  const filter = { include: args.folder, exclude: args.excludeFolder };
+  const namespaces = namespacesOf(args.namespace);
+  const filter = { include: args.folder, exclude: args.excludeFolder, namespaces };
   const plugin = await plugins.load("imap");
   return await plugin.create(
     { user, server, tlsCa, filter, timeoutMs: timeout * 1000, connections },
