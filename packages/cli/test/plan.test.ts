@@ -277,7 +277,7 @@ describe("a plan with mistakes", () => {
     [
       "a name in defaults",
       `defaults:\n  name: all\n${ALICE}`,
-      "2:3: there is no option 'name'; see backup config example",
+      "2:3: 'name' belongs to an action: each has one of its own",
     ],
     [
       "a key of an object's prototype",

@@ -70,7 +70,11 @@ function pathOf({ instancePath }: ErrorObject): Path {
 function textOf(error: ErrorObject, path: Path, topKeys: readonly string[]): string {
   const { keyword, params, data, parentSchema = {}, message } = error;
   if (isMissingKey(error)) return `'${String(params.missingProperty)}' is missing`;
-  if (isUnknownKey(error)) return unknownKey(String(params.additionalProperty), parentSchema.properties, topKeys);
+  if (isUnknownKey(error)) {
+    const key = String(params.additionalProperty);
+    if (key === "name" && path[0] === "defaults") return "'name' belongs to an action: each has one of its own";
+    return unknownKey(key, parentSchema.properties, topKeys);
+  }
   const name = nameOf(path);
   if (data === null && name !== "this") return `${name} has no value`;
   if (typeof parentSchema.errorMessage === "string") return `${name} ${parentSchema.errorMessage}`;
