@@ -33,6 +33,7 @@ export { type Lease, type LeaseFile, LEASE_TIMING, type LeaseTiming, takeLease }
 export { isDeadHere, processMark } from "./process-mark.js";
 export type { Layout } from "./layout.js";
 export { type Holding, INVENTORY_FILE, type Inventory } from "./inventory.js";
+export { type CollectionFiles, type Looked, backupFiles } from "./backup-files.js";
 export { type Backup, type Listed, listBackup, readBackup } from "./list-backup.js";
 export type { Stock } from "./stock.js";
 export { ContentHash, contentOf } from "./digest.js";

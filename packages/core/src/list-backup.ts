@@ -1,12 +1,10 @@
-import { ahead } from "./ahead.js";
+import { type Looked, backupFiles } from "./backup-files.js";
 import { CHECKPOINT_FILE, readCheckpoint } from "./checkpoint.js";
 import { BackupError } from "./errors.js";
 import { type Holding, INVENTORY_FILE, type Inventory, readInventory } from "./inventory.js";
-import type { Layout } from "./layout.js";
 import type { Path } from "./model.js";
 import { type Stock, isSameStock, stockOf } from "./stock.js";
 import type { Store } from "./store.js";
-import { collectionsAt, knownAt, stampsOf } from "./survey.js";
 
 /** What a destination says of itself. */
 export interface Backup {
@@ -28,9 +26,6 @@ export interface Listed {
   readonly isDifferent: boolean;
 }
 
-/** Directories that are listed at once. */
-const LANES = 4;
-
 /**
  * Whose backup is at a destination, and what its last run left. Writes nothing.
  * @throws BackupError NOT_FOUND, DESTINATION_NEWER
@@ -49,31 +44,12 @@ export async function readBackup(store: Store, signal: AbortSignal): Promise<Bac
 }
 
 /** Every collection of a backup, by path, beside what the last run left. The source is not asked; writes nothing. */
-export async function listBackup({
-  store,
-  layout,
-  inventory,
-  signal,
-}: {
-  readonly store: Store;
-  /** Of the source's plugin. */
-  readonly layout: Layout<never>;
-  readonly inventory: Inventory | undefined;
-  readonly signal: AbortSignal;
-}): Promise<readonly Listed[]> {
-  // What a name says does not depend on how new ones are made.
-  const given = { source: layout, store, naming: layout.naming({ colon: true }), signal };
-  const stamps = await stampsOf(layout, store, signal);
-  const holdings = new Map(inventory?.collections.map((holding) => [holding.path, holding]));
-  const paths = new Set([...holdings.keys(), ...collectionsAt(layout, stamps.keys())]);
+export async function listBackup(looked: Looked): Promise<readonly Listed[]> {
   const listed: Listed[] = [];
-  for await (const { item: path, result } of ahead([...paths].toSorted(), LANES, (at) => knownAt(given, at, stamps))) {
-    const now = stockOf(result);
-    const holding = holdings.get(path);
-    // Another program's, as far as anybody can tell.
-    if (!holding && now.files === 0) continue;
-    const isDifferent = holding ? !isSameStock(now, holding) : inventory !== undefined;
-    listed.push({ path, name: holding?.name ?? path, holding, now, isDifferent });
+  for await (const { path, name, holding, known } of backupFiles(looked)) {
+    const now = stockOf(known);
+    const isDifferent = holding ? !isSameStock(now, holding) : looked.inventory !== undefined;
+    listed.push({ path, name, holding, now, isDifferent });
   }
   return listed;
 }

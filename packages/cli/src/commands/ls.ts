@@ -1,8 +1,7 @@
-import { listBackup, readBackup } from "@backup/core";
+import { listBackup } from "@backup/core";
 import { DESTINATION_OPTIONS, type DestinationArguments, checkDestinationOptions } from "../destination-options.js";
-import { openDestination } from "../destination.js";
 import { EXIT } from "../exit-code.js";
-import { plugins } from "../plugins.js";
+import { openBackup } from "../open-backup.js";
 import { jsonRenderer } from "../render/json.js";
 import { type Listing, formatJson, formatOlder, formatProblems, formatTable, isWhole } from "../render/listing.js";
 import { plainRenderer } from "../render/plain.js";
@@ -24,11 +23,9 @@ async function list(args: DestinationArguments, context: CommandContext): Promis
   const renderer = json
     ? jsonRenderer(process.stdout, { debug })
     : plainRenderer(process.stdout, process.stderr, context);
-  await using store = await openDestination(args, { ...context, onEvent: renderer.event.bind(renderer) });
-  const backup = await readBackup(store, signal);
-  const [type = ""] = backup.source.split(":", 1);
-  const { layout } = await plugins.load(type);
-  const collections = await listBackup({ store, layout, inventory: backup.inventory, signal });
+  await using opened = await openBackup(args, { ...context, onEvent: renderer.event.bind(renderer) });
+  const { store, backup } = opened;
+  const collections = await listBackup({ ...opened, signal });
   const listing = { ...backup, destination: store.name, collections };
   process.stdout.write(json ? formatJson(listing) : format(listing, context));
   return isWhole(listing) ? EXIT.done : EXIT.partial;

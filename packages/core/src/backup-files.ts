@@ -1,0 +1,44 @@
+import { ahead } from "./ahead.js";
+import type { Holding, Inventory } from "./inventory.js";
+import type { Layout } from "./layout.js";
+import type { Known, Path } from "./model.js";
+import type { Store } from "./store.js";
+import { collectionsAt, knownAt, stampsOf } from "./survey.js";
+
+/** A backup that is looked at without its source. */
+export interface Looked {
+  readonly store: Store;
+  /** Of the source's plugin. */
+  readonly layout: Layout<never>;
+  readonly inventory: Inventory | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** One collection as it is at the destination. */
+export interface CollectionFiles {
+  readonly path: Path;
+  /** What a person calls it. */
+  readonly name: string;
+  /** What the last run left; undefined: it knew nothing of this collection. */
+  readonly holding: Holding | undefined;
+  /** Its files that are ours, sidecars too. */
+  readonly known: readonly Known[];
+}
+
+/** Directories that are listed at once. */
+const LANES = 4;
+
+/** Every collection of a backup with its files, by path. Writes nothing. */
+export async function* backupFiles({ store, layout, inventory, signal }: Looked): AsyncGenerator<CollectionFiles> {
+  // What a name says does not depend on how new ones are made.
+  const given = { source: layout, store, naming: layout.naming({ colon: true }), signal };
+  const stamps = await stampsOf(layout, store, signal);
+  const holdings = new Map(inventory?.collections.map((holding) => [holding.path, holding]));
+  const paths = new Set([...holdings.keys(), ...collectionsAt(layout, stamps.keys())]);
+  for await (const { item: path, result } of ahead([...paths].toSorted(), LANES, (at) => knownAt(given, at, stamps))) {
+    const holding = holdings.get(path);
+    // Another program's, as far as anybody can tell.
+    if (!holding && !result.some(({ identity }) => !identity.sidecar)) continue;
+    yield { path, name: holding?.name ?? path, holding, known: result };
+  }
+}
