@@ -25,10 +25,10 @@ export const OURS =
  */
 
 /**
- * @param {{ ours: string }} options ours: our command line, with placeholders
+ * @param {{ ours: string, mixed: boolean }} options ours: our command line, with placeholders; mixed: what moves on the server is to go
  * @returns {Contender[]} in the order of a round
  */
-export const contenders = ({ ours }) => [
+export const contenders = ({ ours, mixed }) => [
   {
     name: "ours",
     label: "**backup**",
@@ -48,7 +48,7 @@ export const contenders = ({ ours }) => [
     slow: false,
     prepare: ({ dest, config, server }) => {
       const file = join(config, "mbsyncrc");
-      writeFileSync(file, mbsyncrc(dest, server), { mode: 0o600 });
+      writeFileSync(file, mbsyncrc(dest, server, mixed ? "Near" : "None"), { mode: 0o600 });
       return ["mbsync", "-q", "-c", file, "-a"];
     },
     count: ({ dest }) => countMaildir(dest),
@@ -96,8 +96,9 @@ const countMaildir = (dir, { bytes = false } = {}) => {
 /**
  * @param {string} dest
  * @param {import("./dovecot.mjs").Server} server
+ * @param {"Near" | "None"} expunge
  */
-const mbsyncrc = (dest, server) => `
+const mbsyncrc = (dest, server, expunge) => `
 IMAPStore remote
 Host localhost
 Port ${server.port}
@@ -117,6 +118,7 @@ Near :local:
 Patterns *
 Sync Pull
 Create Near
+Expunge ${expunge}
 SyncState *
 `;
 

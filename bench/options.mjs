@@ -11,6 +11,8 @@ export const USAGE = `npm run bench -- [options]
   --only A,B      of ours, mbsync, raw, offlineimap3 (all; with --big: ours)
   --full          offlineimap3 in every round too; it takes minutes and otherwise runs once
   --big           the other scenario: an account with one message of 200 MB
+  --mixed         a third run of each, after 100 new messages, 100 changed flags and 100 moved messages
+  --small         messages of 1 to 4 KB
   --messages N    messages in the account (20000, about 900 MB)
   --scale F       F times the messages, or the big message's size: 0.02 is a quick smoke test
   --rtt A,B       milliseconds of a round trip to the server, each in turn; 0 is without a proxy (0)
@@ -39,6 +41,8 @@ export const readOptions = (argv) => {
       only: { type: "string" },
       full: { type: "boolean", default: false },
       big: { type: "boolean", default: false },
+      mixed: { type: "boolean", default: false },
+      small: { type: "boolean", default: false },
       messages: { type: "string", default: "20000" },
       scale: { type: "string", default: "1" },
       compress: { type: "boolean", default: false },
@@ -51,8 +55,11 @@ export const readOptions = (argv) => {
     },
   });
   const scale = positive("--scale", values.scale);
-  if (values.remote && (values.big || values.full || values.ours !== (process.env.BENCH_OURS || OURS))) {
-    throw new Error("--remote takes no --big, --full or --ours");
+  if (
+    values.remote &&
+    (values.big || values.full || values.mixed || values.small || values.ours !== (process.env.BENCH_OURS || OURS))
+  ) {
+    throw new Error("--remote takes no --big, --full, --mixed, --small or --ours");
   }
   const only = values.only ?? (values.big ? "ours" : undefined);
   return {
@@ -61,6 +68,8 @@ export const readOptions = (argv) => {
     only: only?.split(","),
     full: values.full,
     big: values.big,
+    mixed: values.mixed,
+    small: values.small,
     messages: Math.ceil(positive("--messages", values.messages) * scale),
     bigBytes: Math.ceil(200e6 * scale),
     compress: values.compress,

@@ -47,6 +47,17 @@ export const table = (rows) =>
     ...rows.map(({ label, initial, again }) => `| ${[label, ...cells(initial), ...cells(again)].join(" | ")} |`),
   ].join("\n");
 
+/**
+ * @param {readonly { label: string, changed?: Summary }[]} rows
+ * @returns {string} a table in Markdown
+ */
+export const changedTable = (rows) =>
+  [
+    "| | run after the changes | CPU (user + system) | peak memory |",
+    "|---|---|---|---|",
+    ...rows.flatMap(({ label, changed }) => (changed ? [`| ${[label, ...cells(changed)].join(" | ")} |`] : [])),
+  ].join("\n");
+
 /** @param {Summary | undefined} summary */
 const cells = (summary) => {
   if (!summary) return ["–", "–", "–"];

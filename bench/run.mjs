@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { changeMailbox, changesOf, copyMailbox, undelete } from "./changes.mjs";
 import { contenders } from "./contenders.mjs";
 import { startDovecot } from "./dovecot.mjs";
 import { connect } from "./imap-client.mjs";
@@ -12,8 +13,8 @@ import { machine, machineLine } from "./machine.mjs";
 import { mailbox, SEED } from "./mailbox.mjs";
 import { measure, settle } from "./measure.mjs";
 import { startLink } from "./remote-link.mjs";
-import { ratios, summarize, table } from "./report.mjs";
-import { mixedSizes } from "./sizes.mjs";
+import { changedTable, ratios, summarize, table } from "./report.mjs";
+import { mixedSizes, smallSizes } from "./sizes.mjs";
 
 /**
  * @param {import("./options.mjs").Options} options
@@ -40,34 +41,43 @@ const compare = async ({ options, cache, taking, missing, signal }) => {
   say("mailbox: making it, unless it is in the cache");
   const box = mailbox({ cache: join(cache, "mailboxes"), ...scenario(options) });
   say(`mailbox: ${describe(box)}${box.generatedInS ? `, made in ${box.generatedInS.toFixed(1)} s` : ", cached"}`);
-  const server = await startDovecot({ maildir: box.dir, compress: options.compress });
+  const served = options.mixed ? join(cache, "served") : box.dir;
+  if (options.mixed) {
+    rmSync(served, { recursive: true, force: true });
+    copyMailbox(box.dir, served);
+  }
+  const server = await startDovecot({ maildir: served, compress: options.compress });
   const link = options.rtts.some((rtt) => rtt > 0) ? await startLink(server.port) : undefined;
   try {
+    if (options.mixed) await undelete(server);
     await warm(server, box);
     let isGood = true;
+    // Grows with each change.
+    const now = { messages: box.messages, bytes: box.bytes };
     for (const rtt of options.rtts) {
       await link?.stretch(rtt);
       const reached = rtt === 0 ? server : { ...server, port: link.port };
-      isGood = (await compareAt(rtt, { options, cache, taking, missing, signal, box, server: reached })) && isGood;
+      const at = { options, cache, taking, missing, signal, box, now, near: server, server: reached };
+      isGood = (await compareAt(rtt, at)) && isGood;
     }
     return isGood;
   } finally {
     await link?.stop();
     await server.stop();
+    if (options.mixed) rmSync(served, { recursive: true, force: true });
   }
 };
 
 /** All rounds at one distance. */
-const compareAt = async (rtt, { options, cache, taking, missing, signal, box, server }) => {
-  const results = Object.fromEntries(taking.map(({ name }) => [name, { initial: [], again: [] }]));
+const compareAt = async (rtt, { options, cache, taking, missing, signal, box, now, near, server }) => {
+  const results = Object.fromEntries(taking.map(({ name }) => [name, { initial: [], again: [], changed: [] }]));
   const failures = [];
   for (let round = 0; round < options.rounds; round++) {
     for (const contender of taking) {
       if (contender.slow && round > 0 && !options.full) continue;
       try {
-        const { initial, again } = await oneRound(contender, { cache, server, box, options, round, signal });
-        results[contender.name].initial.push(initial);
-        if (again) results[contender.name].again.push(again);
+        const measured = await oneRound(contender, { cache, near, server, now, options, round, signal });
+        for (const [phase, one] of Object.entries(measured)) results[contender.name][phase].push(one);
       } catch (error) {
         signal.throwIfAborted();
         failures.push(`${contender.name}, round ${round + 1}: ${error.message}`);
@@ -80,10 +90,11 @@ const compareAt = async (rtt, { options, cache, taking, missing, signal, box, se
 };
 
 /** @param {import("./options.mjs").Options} options */
-const scenario = ({ big, bigBytes, messages }) =>
-  big
-    ? { name: `big-${bigBytes}`, sizes: [bigBytes, ...mixedSizes(20, SEED)] }
-    : { name: `mixed-${messages}`, sizes: mixedSizes(messages, SEED) };
+const scenario = ({ big, small, bigBytes, messages }) => {
+  if (big) return { name: `big-${bigBytes}`, sizes: [bigBytes, ...mixedSizes(20, SEED)] };
+  if (small) return { name: `small-${messages}`, sizes: smallSizes(messages, SEED) };
+  return { name: `mixed-${messages}`, sizes: mixedSizes(messages, SEED) };
+};
 
 /**
  * Lets Dovecot build its indexes and the system read the files, and checks that the server sends what was generated.
@@ -103,11 +114,11 @@ const warm = async (server, box) => {
 };
 
 /**
- * The initial mirror into an empty directory, then the same command again.
+ * The initial mirror into an empty directory, then the same command again, then once more after changes.
  *
  * @param {import("./contenders.mjs").Contender} contender
  */
-const oneRound = async (contender, { cache, server, box, options, round, signal }) => {
+const oneRound = async (contender, { cache, near, server, now, options, round, signal }) => {
   const work = join(cache, "work");
   const job = { server, dest: join(work, "mirror"), config: join(work, "config") };
   const logs = join(cache, "logs");
@@ -120,12 +131,18 @@ const oneRound = async (contender, { cache, server, box, options, round, signal 
       await settle();
       const log = join(logs, `${contender.name}-${round + 1}-${phase}`);
       const measured = await measure({ command, cwd: options.top, home: job.config, log, signal });
-      complete(contender.count(job, log), box);
+      complete(contender.count(job, log), now);
       say(`round ${round + 1}, ${contender.name}, ${phase}: ${oneLine(measured)}`);
       return measured;
     };
     const initial = await timed("initial");
-    return { initial, again: contender.mirrors ? await timed("again") : undefined };
+    if (!contender.mirrors) return { initial };
+    const again = await timed("again");
+    if (!options.mixed) return { initial, again };
+    const more = await changeMailbox(near, { ...now, round: `${contender.name}-${now.messages}` });
+    now.messages += more.messages;
+    now.bytes += more.bytes;
+    return { initial, again, changed: await timed("changed") };
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
@@ -146,28 +163,33 @@ const complete = (got, box) => {
 /** Prints the table and writes the same as JSON. */
 const report = ({ cache, options, box, taking, missing, results, failures, rtt }) => {
   const summaries = Object.fromEntries(
-    Object.entries(results).map(([name, { initial, again }]) => [
+    Object.entries(results).map(([name, { initial, again, changed }]) => [
       name,
-      { initial: summarize(initial), again: summarize(again) },
+      { initial: summarize(initial), again: summarize(again), changed: summarize(changed) },
     ]),
   );
   const facts = machine(cache);
   const compared = ratios(summaries);
   const server = `Dovecot over TLS on loopback${options.compress ? " with COMPRESS" : ""}`;
   const rounds = `${options.rounds} interleaved ${options.rounds === 1 ? "round" : "rounds"}`;
+  const rows = taking.map(({ name, label }) => ({ label, ...summaries[name] }));
   const lines = [
     "",
     `${describe(box)}; ${server}${rtt > 0 ? ` at ${rtt} ms round trip` : ""}; medians (and range) of ${rounds}.`,
     "",
-    table(taking.map(({ name, label }) => ({ label, ...summaries[name] }))),
+    table(rows),
     "",
+    ...(options.mixed ? [changedLine(changesOf(box.messages)), "", changedTable(rows), ""] : []),
     ...(missing.length > 0 ? [`Not installed and left out: ${missing.join(", ")}.`] : []),
     ...(failures.length > 0 ? ["Not worth quoting: some runs failed.", ...failures] : []),
     `Machine: ${machineLine(facts)}.`,
     ...(Object.keys(compared).length > 0 ? [`Initial mirror, wall clock: ${ratioLine(compared)}.`] : []),
   ];
   console.log(lines.join("\n"));
-  const file = join(cache, `last${options.big ? "-big" : ""}${rtt > 0 ? `-${rtt}ms` : ""}.json`);
+  const file = join(
+    cache,
+    `last${options.big ? "-big" : ""}${options.small ? "-small" : ""}${rtt > 0 ? `-${rtt}ms` : ""}.json`,
+  );
   const { messages, bytes, folders, largest } = box;
   const json = {
     date: new Date().toISOString(),
@@ -183,6 +205,10 @@ const report = ({ cache, options, box, taking, missing, results, failures, rtt }
   writeFileSync(file, `${JSON.stringify(json, undefined, 2)}\n`);
   say(`JSON: ${file}`);
 };
+
+/** @param {number} count */
+const changedLine = (count) =>
+  `Then ${count} messages were added to INBOX, ${count} of it got or lost \\Flagged, and ${count} of it were moved to Trash.`;
 
 /** @param {Record<string, number>} compared */
 const ratioLine = (compared) =>

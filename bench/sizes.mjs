@@ -37,3 +37,14 @@ export const mixedSizes = (count, seed) => {
   }
   return sizes;
 };
+
+/**
+ * Sizes of small messages, 1 to 4 KB.
+ *
+ * @param {number} count
+ * @param {number} seed
+ */
+export const smallSizes = (count, seed) => {
+  const next = random(seed);
+  return Array.from({ length: count }, () => 1e3 * 4 ** next());
+};
