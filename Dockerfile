@@ -12,14 +12,17 @@ COPY packages/transport-rsync/package.json packages/transport-rsync/
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY LICENSE tsconfig.base.json ./
 COPY packages packages
+COPY scripts scripts
 # What is left is what runs, readable by every user whatever the umask of the checkout.
 RUN npx tsc -b packages/cli \
+ && node scripts/bundle.mjs \
  && npm prune --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
  && find . -name '*.map' -delete \
  && find node_modules packages/*/node_modules '(' -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' ')' -delete \
  && find packages -mindepth 2 -maxdepth 3 '(' -name .tsbuildinfo -o -name 'tsconfig*.json' -o -name src ')' \
       -prune -exec rm -r '{}' + \
  && rm package-lock.json tsconfig.base.json \
+ && rm -r scripts \
  && chmod -R u=rwX,go=rX .
 
 FROM node:24-bookworm-slim

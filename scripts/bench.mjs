@@ -54,7 +54,7 @@ const main = async () => {
   if (
     (options.remote || wanted("ours")) &&
     options.ours === OURS &&
-    !existsSync(join(options.top, "packages/cli/dist/main.js"))
+    !existsSync(join(options.top, "packages/cli/bundle/main.js"))
   ) {
     console.error("backup itself is not built: npm run build");
     return 2;

@@ -1,13 +1,13 @@
 // npm run quickstart [-- DIRECTORY]: from a fresh clone to three backups of a throwaway IMAP server on this machine.
 import { resolve } from "node:path";
-import { localBin } from "./support/local-bin.mjs";
+import { build } from "./support/build.mjs";
 import { ensureNodeModules } from "./support/node-modules.mjs";
 
 try {
   console.log("== Build");
   await ensureNodeModules();
   // What is run, and nothing of the tests.
-  if ((await localBin("tsc", ["-b", "packages/cli"])) !== 0) throw new Error("the build failed");
+  await build(["packages/cli"]);
   console.log("the command line is built: npx backup --help");
   // Only now are the packages there that it imports.
   const { tour } = await import("./quickstart/tour.mjs");
