@@ -1,5 +1,6 @@
 import { type EventSink, isBackupError, throwIfAborted } from "@backup/core";
 import { ImapSession, type SessionOptions } from "./session.js";
+import { trust } from "./trust.js";
 
 /** A connection for one task at a time. */
 export interface Lane {
@@ -26,9 +27,9 @@ export class Connections implements AsyncDisposable {
 
   /** @param most connections at the same time */
   constructor(options: SessionOptions, most: number) {
-    this.#options = options;
+    this.#options = { ...options, secureContext: trust(options.ca) };
     this.#most = Math.max(1, most);
-    this.#add({ session: new ImapSession(options), isSpare: false });
+    this.#add({ session: new ImapSession(this.#options), isSpare: false });
   }
 
   /** How many there may be, as far as is known. */

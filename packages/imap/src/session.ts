@@ -1,16 +1,20 @@
-import { BackupError, type EventSink, defaultCertificates, scrub, systemCode, throwIfAborted } from "@backup/core";
+import type { SecureContext } from "node:tls";
+import { BackupError, type EventSink, scrub, systemCode, throwIfAborted } from "@backup/core";
 import { ImapFlow } from "imapflow";
 import pRetry from "p-retry";
 import { imapError, plainText } from "./imap-errors.js";
 import { type Credentials, type Login, logOn, secretsOf, toPlace } from "./login.js";
 import { type Server, formatServer } from "./server.js";
 import { Backoff, type Patience, retryCommands } from "./throttling.js";
+import { trust } from "./trust.js";
 
 export interface SessionOptions {
   readonly server: Server;
   readonly login: Login;
   /** Certificates (PEM) that are trusted besides the system's. */
   readonly ca?: string | undefined;
+  /** Shared with other connections; default: made of `ca`. */
+  readonly secureContext?: (() => SecureContext) | undefined;
   /** Longest silence of the server, milliseconds. Default 60,000. */
   readonly timeoutMs?: number | undefined;
   /** Connections tried again after one was lost. Default 5, with growing pauses. */
@@ -52,6 +56,7 @@ const MAX_LITERAL = 32 * 1024 * 1024;
 export class ImapSession implements AsyncDisposable {
   readonly #options: SessionOptions;
   readonly #backoff: Backoff;
+  readonly #secureContext: () => SecureContext;
   #client: ImapFlow | undefined;
   /** Of the call that is under way: the one whose abort closes the connection. */
   #signal: AbortSignal | undefined;
@@ -62,6 +67,7 @@ export class ImapSession implements AsyncDisposable {
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#secureContext = options.secureContext ?? trust(options.ca);
     const { server, login, patience = {}, onEvent } = options;
     const clean = (text: string): string => plainText(text, secretsOf(login));
     this.#backoff = new Backoff({ server: formatServer(server), patience, clean, onEvent });
@@ -161,18 +167,14 @@ export class ImapSession implements AsyncDisposable {
   /** Errors are imapflow's. */
   async #connectAs(auth: Credentials, signal: AbortSignal): Promise<ImapFlow> {
     throwIfAborted(signal);
-    const { server, ca, timeoutMs = 60_000 } = this.#options;
+    const { server, timeoutMs = 60_000 } = this.#options;
     const client = new ImapFlow({
       host: server.host,
       port: server.port,
       secure: server.security === "tls",
       ...(server.security === "starttls" ? { doSTARTTLS: true } : {}),
       auth,
-      tls: {
-        minVersion: "TLSv1.2",
-        rejectUnauthorized: true,
-        ...(ca === undefined ? {} : { ca: [...defaultCertificates(), ca] }),
-      },
+      tls: { rejectUnauthorized: true, secureContext: this.#secureContext() },
       logger: this.#logger(),
       expungeHandler: ({ uid }) => void (uid !== undefined && this.onVanished?.(uid)),
       disableAutoIdle: true,
