@@ -66,7 +66,7 @@ describe("whatever a plan holds, it is read or refused with places", () => {
     const property = fc.property(fc.nat(EXAMPLE_PLAN.length), fc.nat(8), replacement, (at, length, put) =>
       checkRefusal(EXAMPLE_PLAN.slice(0, at) + put + EXAMPLE_PLAN.slice(at + length)),
     );
-    fc.assert(property, { numRuns: 500 });
+    fc.assert(property, { numRuns: 500, examples: [[1038, 0, "}"]] });
   });
 
   it("any values under the keys that it knows", () => {

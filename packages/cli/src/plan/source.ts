@@ -22,7 +22,10 @@ const MOST_LINES = 5;
 
 /** Reads YAML 1.2 with merge keys. @throws BackupError PLAN_INVALID */
 export function parseSource(file: string, text: string): PlanSource {
+  // From the text: what the parser counts itself is wrong behind some errors.
   const lines = new LineCounter();
+  lines.addNewLine(0);
+  for (const { index } of text.matchAll(/\n/g)) lines.addNewLine(index + 1);
   const at = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
     return { line, column: col };
@@ -31,7 +34,7 @@ export function parseSource(file: string, text: string): PlanSource {
     const problems = flaws.map(({ offset, text: said }) => ({ position: at(offset), text: said }));
     throw planInvalid(file, firstOfLines(problems));
   };
-  const tokens = [...new Parser(lines.addNewLine).parse(text)];
+  const tokens = [...new Parser().parse(text)];
   // The library goes down by calling itself, and Node.js may crash at the end of its stack.
   const deep = tooDeep(tokens);
   if (deep !== undefined) return refuse([{ offset: deep, text: yamlProblem({ code: "RESOURCE_EXHAUSTION" }) }]);
