@@ -36,6 +36,14 @@ export type { Layout } from "./layout.js";
 export { type Holding, INVENTORY_FILE, type Inventory } from "./inventory.js";
 export { type CollectionFiles, type Looked, backupFiles } from "./backup-files.js";
 export { type Backup, type Listed, listBackup, readBackup } from "./list-backup.js";
+export { type Damage, isDamagedFile } from "./damage.js";
+export { type Verified, type VerifyOptions, verify } from "./verify.js";
+export {
+  type Difference,
+  type Differences,
+  type DifferencesInput,
+  findDifferences,
+} from "./differences.js";
 export type { Stock } from "./stock.js";
 export { ContentHash, contentOf, digestOf } from "./digest.js";
 export { CHECKPOINT_FILE } from "./checkpoint.js";
