@@ -7,7 +7,7 @@ export interface Damage {
    * - `size`: a file is longer or shorter than its name says
    * - `unreadable`: a file cannot be read
    * - `gone`: a file vanished while the backup was verified
-   * - `sidecar`: a small file, a table of keywords, is not in its form
+   * - `sidecar`: a small file, a table of keywords, is not in its form, or missing
    * - `directory`: a directory of a collection is missing
    * - `gap`: an item that the last run could not bring
    * - `changed`: the collection does not hold what the last run left

@@ -32,7 +32,7 @@ export type { Description, Digested, Move, Place, Store } from "./store.js";
 export { LocalStore, type LocalStoreOptions } from "./local-store.js";
 export { type Lease, type LeaseFile, LEASE_TIMING, type LeaseTiming, takeLease } from "./lease.js";
 export { isDeadHere, processMark } from "./process-mark.js";
-export type { Layout } from "./layout.js";
+export type { Flaw, Layout, Sidecars } from "./layout.js";
 export { type Holding, INVENTORY_FILE, type Inventory } from "./inventory.js";
 export { type CollectionFiles, type Looked, backupFiles } from "./backup-files.js";
 export { type Backup, type Listed, listBackup, readBackup } from "./list-backup.js";

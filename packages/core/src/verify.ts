@@ -8,6 +8,7 @@ import { INVENTORY_FILE } from "./inventory.js";
 import type { Content, Known, Path } from "./model.js";
 import { PRIVATE } from "./paths.js";
 import { isSameStock, stockOf } from "./stock.js";
+import type { Store } from "./store.js";
 
 export interface VerifyOptions extends Looked {
   /** Whether the bytes of a file are read. Default: of each; everything else is looked at anyway. */
@@ -90,8 +91,7 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
     count.collections++;
     others.push(...found.others);
     for (const damage of ofCollection(found)) tell(damage);
-    for await (const { result } of ahead(sidecarsOf(found), LANES, (path) => ofSidecar(options, found.name, path)))
-      if (result) tell(result);
+    for (const damage of await ofSidecars(options, found)) tell(damage);
     for (const known of found.known) {
       if (known.identity.sidecar) continue;
       count.files++;
@@ -148,23 +148,33 @@ function* ofCollection({ path: at, name: collection, holding, known, missing }: 
   yield { kind: "changed", collection, path: at, message };
 }
 
-function sidecarsOf({ known }: CollectionFiles): readonly Path[] {
-  return known.flatMap(({ identity, file }) => (identity.sidecar ? [file.path] : []));
+async function ofSidecars(
+  { store, layout, signal }: VerifyOptions,
+  { path: at, name: collection, known }: CollectionFiles,
+): Promise<readonly Damage[]> {
+  const damaged: Damage[] = [];
+  const bytes = new Map<Path, Uint8Array>();
+  const paths = known.flatMap(({ identity, file }) => (identity.sidecar ? [file.path] : []));
+  const unreadable = new Set(paths);
+  for await (const { item: path, result } of ahead(paths, LANES, (file) => readSidecar(store, file, signal))) {
+    if (!result) continue;
+    bytes.set(path, result);
+    unreadable.delete(path);
+  }
+  for (const path of unreadable)
+    damaged.push({ kind: "unreadable", collection, path, message: `${path} cannot be read` });
+  for (const { path, text } of layout.flawsOf?.({ path: at, known, bytes }) ?? [])
+    if (!unreadable.has(path)) damaged.push({ kind: "sidecar", collection, path, message: `${path} ${text}` });
+  return damaged;
 }
 
-async function ofSidecar(
-  { store, layout, signal }: VerifyOptions,
-  collection: string,
-  path: Path,
-): Promise<Damage | undefined> {
+/** Undefined: the disk refuses it. What ends the connection or the run ends this too. */
+async function readSidecar(store: Store, path: Path, signal: AbortSignal): Promise<Uint8Array | undefined> {
   try {
-    const bytes = await store.read(path, signal);
-    const flaw = layout.flawOf?.(path, bytes);
-    return flaw === undefined ? undefined : { kind: "sidecar", collection, path, message: `${path} ${flaw}` };
+    return await store.read(path, signal);
   } catch (error) {
-    // The disk's refusal; what ends the connection or the run ends this too.
-    if (!isBackupError(error, "DESTINATION_UNWRITABLE") && !isBackupError(error, "NOT_FOUND")) throw error;
-    return { kind: "unreadable", collection, path, message: `${path} cannot be read` };
+    if (isBackupError(error, "DESTINATION_UNWRITABLE") || isBackupError(error, "NOT_FOUND")) return undefined;
+    throw error;
   }
 }
 
