@@ -21,7 +21,7 @@ beforeAll(async () => {
   directory = await temporaryDirectory();
   secret = await writeSecret(directory.path, "alice.password", "secret");
   await fillAccount(server, { messages: 140 });
-  expect(await mirror("good")).toMatchObject({ code: 0 });
+  await mirror("good");
 });
 afterAll(async () => {
   await server?.stop();
@@ -49,10 +49,10 @@ function damageOf(result: Result) {
 const isOfFile = ({ kind }: { readonly kind: string }): boolean =>
   ["content", "size", "unreadable", "sidecar"].includes(kind);
 
-function damagedFiles(result: Result): readonly (string | undefined)[] {
+function damagedFiles(result: Result): readonly string[] {
   return damageOf(result)
     .filter(isOfFile)
-    .map(({ path }) => path)
+    .map(({ path = "" }) => path)
     .toSorted();
 }
 

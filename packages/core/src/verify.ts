@@ -1,14 +1,11 @@
-import { ahead } from "./ahead.js";
-import { type CollectionFiles, type Looked, backupFiles } from "./backup-files.js";
+import { type Looked, backupFiles } from "./backup-files.js";
 import { CHECKPOINT_FILE } from "./checkpoint.js";
 import type { Damage } from "./damage.js";
-import { isBackupError } from "./errors.js";
 import type { EventSink } from "./events.js";
+import { ofCollection, ofReport, ofSidecars } from "./find-damage.js";
 import { INVENTORY_FILE } from "./inventory.js";
 import type { Content, Known, Path } from "./model.js";
 import { PRIVATE } from "./paths.js";
-import { isSameStock, stockOf } from "./stock.js";
-import type { Store } from "./store.js";
 
 export interface VerifyOptions extends Looked {
   /** Whether the bytes of a file are read. Default: of each; everything else is looked at anyway. */
@@ -45,9 +42,6 @@ const BATCH = 4096;
 /** Bytes that are read between two events of progress. */
 const TOLD = 8 * 1024 * 1024;
 
-/** Sidecars that are read at the same time. */
-const LANES = 8;
-
 /** What of `.backup` is no leftover. */
 const OURS: ReadonlySet<Path> = new Set(
   [CHECKPOINT_FILE, INVENTORY_FILE].concat(["lease.json", "spent-today.json"].map((name) => `${PRIVATE}/${name}`)),
@@ -58,7 +52,7 @@ const OURS: ReadonlySet<Path> = new Set(
  * The source is not asked; writes nothing.
  */
 export async function verify(options: VerifyOptions): Promise<Verified> {
-  const { store, inventory, signal, reads = () => true, onEvent = () => {} } = options;
+  const { store, signal, reads = () => true, onEvent = () => {} } = options;
   const damaged: Damage[] = [];
   const tell = (damage: Damage): void => {
     damaged.push(damage);
@@ -69,21 +63,20 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
   const expected = totalsOf(options);
   let named: Named[] = [];
   let told = 0;
-  const say = (): void => {
-    told = count.readBytes;
-    const totalItems = Math.max(expected.files, count.readFiles);
-    const totalBytes = Math.max(expected.bytes, count.readBytes);
-    onEvent({ type: "progress", items: count.readFiles, bytes: count.readBytes, totalItems, totalBytes });
+  const say = ({ readFiles: items, readBytes: bytes }: typeof count): void => {
+    told = bytes;
+    const { files, bytes: all } = expected;
+    onEvent({ type: "progress", items, bytes, totalItems: Math.max(files, items), totalBytes: Math.max(all, bytes) });
   };
   const readAll = async (): Promise<void> => {
     for await (const one of digested(options, named)) {
       if (one.damage) tell(one.damage);
       count.readFiles++;
       count.readBytes += one.bytes;
-      if (count.readBytes - told >= TOLD) say();
+      if (count.readBytes - told >= TOLD) say(count);
     }
     named = [];
-    say();
+    say(count);
   };
 
   for (const damage of ofReport(options)) tell(damage);
@@ -115,67 +108,6 @@ function totalsOf({ inventory, share = 1 }: VerifyOptions): { readonly files: nu
     totals.bytes += bytes;
   }
   return { files: Math.round(totals.files * share), bytes: Math.round(totals.bytes * share) };
-}
-
-function* ofReport({ store, inventory }: VerifyOptions): Generator<Damage> {
-  if (!inventory) {
-    const message = `${store.name} has no report of a run, or none that can be read: nothing says whether this is all`;
-    yield { kind: "unreported", path: INVENTORY_FILE, message };
-  }
-  for (const name of inventory?.unlisted ?? [])
-    yield { kind: "unlisted", collection: name, message: `${name} could not be listed by the last run` };
-}
-
-/** What shows without reading a file. */
-function* ofCollection({ path: at, name: collection, holding, known, missing }: CollectionFiles): Generator<Damage> {
-  for (const path of missing)
-    yield { kind: "directory", collection, path, message: `the directory ${path} is missing` };
-  let hasSizes = true;
-  for (const { file, identity, content } of known) {
-    if (!content || content.size === file.size) continue;
-    hasSizes = false;
-    const message = `${file.path} has ${file.size} bytes, and its name says ${content.size}`;
-    yield { kind: "size", collection, path: file.path, item: identity.id, message };
-  }
-  for (const item of holding?.gaps ?? [])
-    yield { kind: "gap", collection, item, message: `${item} of ${collection} is missing since the last run` };
-  if (!holding) return;
-  const now = stockOf(known);
-  // A size that is wrong was told by itself.
-  if (isSameStock(hasSizes ? now : { ...now, bytes: holding.bytes }, holding)) return;
-  const counts = `${now.files} files here, ${holding.files} in the report`;
-  const message = `${collection} does not hold what the last run left (${counts}): files were lost, added or exchanged, or a run is under way`;
-  yield { kind: "changed", collection, path: at, message };
-}
-
-async function ofSidecars(
-  { store, layout, signal }: VerifyOptions,
-  { path: at, name: collection, known }: CollectionFiles,
-): Promise<readonly Damage[]> {
-  const damaged: Damage[] = [];
-  const bytes = new Map<Path, Uint8Array>();
-  const paths = known.flatMap(({ identity, file }) => (identity.sidecar ? [file.path] : []));
-  const unreadable = new Set(paths);
-  for await (const { item: path, result } of ahead(paths, LANES, (file) => readSidecar(store, file, signal))) {
-    if (!result) continue;
-    bytes.set(path, result);
-    unreadable.delete(path);
-  }
-  for (const path of unreadable)
-    damaged.push({ kind: "unreadable", collection, path, message: `${path} cannot be read` });
-  for (const { path, text } of layout.flawsOf?.({ path: at, known, bytes }) ?? [])
-    if (!unreadable.has(path)) damaged.push({ kind: "sidecar", collection, path, message: `${path} ${text}` });
-  return damaged;
-}
-
-/** Undefined: the disk refuses it. What ends the connection or the run ends this too. */
-async function readSidecar(store: Store, path: Path, signal: AbortSignal): Promise<Uint8Array | undefined> {
-  try {
-    return await store.read(path, signal);
-  } catch (error) {
-    if (isBackupError(error, "DESTINATION_UNWRITABLE") || isBackupError(error, "NOT_FOUND")) return undefined;
-    throw error;
-  }
 }
 
 /** Reads files, and says what is wrong with each, and how large it is. */

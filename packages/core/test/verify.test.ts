@@ -83,7 +83,7 @@ describe("a backup that is verified", () => {
     spoil(store, three, "three and more");
     const result = await verified(source, store);
     expect(kinds(result).toSorted()).toEqual(["content 1", "size 1", "size 2"]);
-    expect(result.damaged.map(({ path }) => path).toSorted()).toEqual([one, two, three].toSorted());
+    expect(result.damaged.map(({ path = "" }) => path).toSorted()).toEqual([one, two, three].toSorted());
     expect(result.events.filter(({ type }) => type === "damage")).toHaveLength(3);
   });
 
@@ -210,7 +210,7 @@ describe("damaged files", () => {
           expect(
             found.damaged
               .filter(isDamagedFile)
-              .map(({ path }) => path)
+              .map(({ path = "" }) => path)
               .toSorted(),
           ).toEqual(wrong(store));
           source.data = changed(data, changes);

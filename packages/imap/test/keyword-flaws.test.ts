@@ -18,7 +18,7 @@ describe("files of keywords", () => {
     const keywords = ["$Forwarded", "a b", "x\ny", "ü", "%", ...Array.from({ length: 40 }, (_, n) => `k${n}`)];
     const { letters, rest } = flagLetters(["\\Seen", ...keywords], table);
     const more = moreKeywordsLine("V1U1", rest) + moreKeywordsLine("V1U2", rest);
-    expect(flaws({ "dovecot-keywords": `${table}`, "backup-keywords": more }, letters)).toEqual([]);
+    expect(flaws({ "dovecot-keywords": String(table), "backup-keywords": more }, letters)).toEqual([]);
     expect(flaws({})).toEqual([]);
   });
 

@@ -70,7 +70,7 @@ function formatDamaged(damaged: readonly Damage[]): string {
   const files = damaged.filter(isDamagedFile).length;
   const parts = [
     ...(files > 0 ? [`${formatCount(files, "file")} damaged`] : []),
-    ...(files < damaged.length ? [`${formatCount(damaged.length - files, "other problem")}`] : []),
+    ...(files < damaged.length ? [formatCount(damaged.length - files, "other problem")] : []),
   ];
   return parts.join(", ");
 }
