@@ -1,4 +1,4 @@
-import { close, constants, open, read } from "node:fs";
+import { closeSync, constants, open, read } from "node:fs";
 import { promisify } from "node:util";
 import { ahead } from "./ahead.js";
 import { ContentHash, contentOf } from "./digest.js";
@@ -18,9 +18,8 @@ const PIECE = 256 * 1024;
 /** This process is short of something: that says nothing of the file. */
 const NOT_ITS_FAULT: readonly (string | undefined)[] = ["EMFILE", "ENFILE", "ENOMEM"];
 
-// The callback functions: a FileHandle for each file costs more than to hash it.
+// The callback function: a FileHandle for each file costs more than to hash it.
 const openFile = promisify(open);
-const closeFile = promisify(close);
 
 /** Digests of files of this machine. A symbolic link is not followed: it is unreadable. */
 export async function* digestFiles(
@@ -54,7 +53,8 @@ async function digestFile(file: string, buffer: Buffer, signal: AbortSignal): Pr
     }
     return hash.content().digest;
   } finally {
-    await closeFile(descriptor);
+    // What was only read waits for nothing, and a thread would take ten times as long.
+    closeSync(descriptor);
   }
 }
 

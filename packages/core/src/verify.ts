@@ -52,7 +52,7 @@ const OURS: ReadonlySet<Path> = new Set(
  * The source is not asked; writes nothing.
  */
 export async function verify(options: VerifyOptions): Promise<Verified> {
-  const { store, signal, reads = () => true, onEvent = () => {} } = options;
+  const { store, signal, reads = () => true, share = 1, onEvent = () => {} } = options;
   const damaged: Damage[] = [];
   const tell = (damage: Damage): void => {
     damaged.push(damage);
@@ -65,8 +65,10 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
   let told = 0;
   const say = ({ readFiles: items, readBytes: bytes }: typeof count): void => {
     told = bytes;
-    const { files, bytes: all } = expected;
-    onEvent({ type: "progress", items, bytes, totalItems: Math.max(files, items), totalBytes: Math.max(all, bytes) });
+    // Without a report there is only what was listed so far.
+    const totalItems = Math.max(items, Math.round(Math.max(expected.files, count.files) * share));
+    const totalBytes = Math.max(bytes, Math.round(Math.max(expected.bytes, count.bytes) * share));
+    onEvent({ type: "progress", items, bytes, totalItems, totalBytes });
   };
   const readAll = async (): Promise<void> => {
     for await (const one of digested(options, named)) {
@@ -80,6 +82,8 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
   };
 
   for (const damage of ofReport(options)) tell(damage);
+  // Shown, and the time taken, from the beginning.
+  say(count);
   for await (const found of backupFiles(options)) {
     count.collections++;
     others.push(...found.others);
@@ -101,13 +105,13 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
   return { ...count, damaged, others: others.toSorted() };
 }
 
-function totalsOf({ inventory, share = 1 }: VerifyOptions): { readonly files: number; readonly bytes: number } {
+function totalsOf({ inventory }: VerifyOptions): { readonly files: number; readonly bytes: number } {
   const totals = { files: 0, bytes: 0 };
   for (const { files, bytes } of inventory?.collections ?? []) {
     totals.files += files;
     totals.bytes += bytes;
   }
-  return { files: Math.round(totals.files * share), bytes: Math.round(totals.bytes * share) };
+  return totals;
 }
 
 /** Reads files, and says what is wrong with each, and how large it is. */

@@ -83,6 +83,15 @@ export const readCases = [
     const expected = paths.map((path) => [path, contentOf(Buffer.from(path)).digest] as const);
     assert.deepEqual(await digestsOf(store, paths), Object.fromEntries(expected));
   }),
+  leased("digests end with the signal", async ({ store, signal }) => {
+    await store.makeDirectories(["a"], signal);
+    const paths = Array.from({ length: 100 }, (_, n) => `a/${n}`);
+    await putTexts(store, Object.fromEntries(paths.map((path) => [path, path])));
+    const abort = new AbortController();
+    const digested = store.digests(paths, abort.signal)[Symbol.asyncIterator]();
+    abort.abort();
+    await rejectsWith("ABORTED", digested.next());
+  }),
   leased("a small file is written and replaced as a whole", async ({ fixture, store, signal }) => {
     await store.makeDirectories(["a"], signal);
     await store.write("a/x", Buffer.from("a longer first text"), signal);
