@@ -27,6 +27,9 @@ npm run bench -- --remote [--rounds N] [--messages N] [--scale F] [--compress] [
   --rtt A,B       milliseconds of a round trip to both servers, each in turn; 0 is without a proxy (0,40)
   --rclone-messages N  e copies folders of about so many messages, and d those too, beside it (2000): rclone takes
                   50 ms and more for a file, so half an hour for all
+
+npm run bench -- --verify [--rounds N] [--messages N] [--scale F] [--cache DIR]
+                  reads a backup back: backup verify here and by ssh, beside sha256sum
 `;
 
 /**
@@ -49,6 +52,7 @@ export const readOptions = (argv) => {
       ours: { type: "string", default: process.env.BENCH_OURS || OURS },
       cache: { type: "string", default: join(TOP, ".bench") },
       remote: { type: "boolean", default: false },
+      verify: { type: "boolean", default: false },
       rtt: { type: "string" },
       "rclone-messages": { type: "string", default: "2000" },
       help: { type: "boolean", short: "h", default: false },
@@ -60,6 +64,9 @@ export const readOptions = (argv) => {
     (values.big || values.full || values.mixed || values.small || values.ours !== (process.env.BENCH_OURS || OURS))
   ) {
     throw new Error("--remote takes no --big, --full, --mixed, --small or --ours");
+  }
+  if (values.verify && (values.remote || values.big || values.full || values.only || values.rtt)) {
+    throw new Error("--verify takes --rounds, --messages, --scale and --cache alone");
   }
   const only = values.only ?? (values.big ? "ours" : undefined);
   return {
@@ -76,6 +83,7 @@ export const readOptions = (argv) => {
     ours: values.ours,
     cache: values.cache,
     remote: values.remote,
+    verify: values.verify,
     rtts: (values.rtt ?? (values.remote ? "0,40" : "0"))
       .split(",")
       .map((text) => (text === "0" ? 0 : positive("--rtt", text))),

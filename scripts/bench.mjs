@@ -5,6 +5,7 @@ import { OURS } from "../bench/contenders.mjs";
 import { readOptions, USAGE } from "../bench/options.mjs";
 import { runRemote } from "../bench/remote-run.mjs";
 import { run } from "../bench/run.mjs";
+import { runVerify } from "../bench/verify-run.mjs";
 
 /** The Debian package of every program that must be there, and of those that are compared. */
 const NEEDED = { dovecot: "dovecot-imapd", openssl: "openssl", "/usr/bin/time": "time" };
@@ -37,14 +38,15 @@ const main = async () => {
     console.log(USAGE);
     return 0;
   }
-  const lacking = Object.entries(options.remote ? NEEDED_REMOTE : NEEDED).filter(([program]) => !installed(program));
+  const needed = options.remote || options.verify ? NEEDED_REMOTE : NEEDED;
+  const lacking = Object.entries(needed).filter(([program]) => !installed(program));
   if (lacking.length > 0) {
     const packages = lacking.map(([, name]) => name).join(" ");
     console.error(`The benchmark needs more programs: apt-get install --no-remove ${packages}`);
     return 2;
   }
   const wanted = (name) => options.only?.includes(name) ?? true;
-  const rivals = options.remote ? RIVALS_REMOTE : RIVALS;
+  const rivals = options.verify ? {} : options.remote ? RIVALS_REMOTE : RIVALS;
   const missing = Object.keys(rivals).filter(
     (name) => (options.remote || wanted(name)) && !installed(rivals[name].program),
   );
@@ -52,7 +54,7 @@ const main = async () => {
     console.error(`${name} is left out: to compare it, apt-get install --no-remove ${rivals[name].package}`);
   }
   if (
-    (options.remote || wanted("ours")) &&
+    (options.remote || options.verify || wanted("ours")) &&
     options.ours === OURS &&
     !existsSync(join(options.top, "packages/cli/bundle/main.js"))
   ) {
@@ -62,7 +64,7 @@ const main = async () => {
   process.env.PATH = `${process.env.PATH}${delimiter}/usr/sbin`;
   const abort = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => abort.abort(new Error("interrupted")));
-  const benchmark = options.remote ? runRemote : run;
+  const benchmark = options.verify ? runVerify : options.remote ? runRemote : run;
   return (await benchmark(options, { missing, signal: abort.signal })) ? 0 : 1;
 };
 

@@ -3,7 +3,7 @@ import type { Holding, Inventory } from "./inventory.js";
 import type { Layout } from "./layout.js";
 import type { Known, Path } from "./model.js";
 import type { Store } from "./store.js";
-import { collectionsAt, knownAt, stampsOf } from "./survey.js";
+import { collectionsAt, directoriesOf, filesAt, stampsOf } from "./survey.js";
 
 /** A backup that is looked at without its source. */
 export interface Looked {
@@ -23,6 +23,10 @@ export interface CollectionFiles {
   readonly holding: Holding | undefined;
   /** Its files that are ours, sidecars too. */
   readonly known: readonly Known[];
+  /** What else is in its directories. */
+  readonly others: readonly Path[];
+  /** Its directories that are not there. */
+  readonly missing: readonly Path[];
 }
 
 /** Directories that are listed at once. */
@@ -35,10 +39,11 @@ export async function* backupFiles({ store, layout, inventory, signal }: Looked)
   const stamps = await stampsOf(layout, store, signal);
   const holdings = new Map(inventory?.collections.map((holding) => [holding.path, holding]));
   const paths = new Set([...holdings.keys(), ...collectionsAt(layout, stamps.keys())]);
-  for await (const { item: path, result } of ahead([...paths].toSorted(), LANES, (at) => knownAt(given, at, stamps))) {
+  for await (const { item: path, result } of ahead([...paths].toSorted(), LANES, (at) => filesAt(given, at, stamps))) {
     const holding = holdings.get(path);
     // Another program's, as far as anybody can tell.
-    if (!holding && !result.some(({ identity }) => !identity.sidecar)) continue;
-    yield { path, name: holding?.name ?? path, holding, known: result };
+    if (!holding && !result.known.some(({ identity }) => !identity.sidecar)) continue;
+    const missing = directoriesOf(path, layout).filter((directory) => !stamps.has(directory));
+    yield { path, name: holding?.name ?? path, holding, ...result, missing };
   }
 }

@@ -22,9 +22,14 @@ function base32(bytes: Uint8Array): string {
   return text;
 }
 
+/** `Content.digest`, of a whole SHA-256. */
+export function digestOf(sha256: Uint8Array): string {
+  return base32(sha256.subarray(0, KEPT));
+}
+
 /** The content of bytes that are all here. */
 export function contentOf(bytes: Uint8Array): Content {
-  return { digest: base32(hash("sha256", bytes, "buffer").subarray(0, KEPT)), size: bytes.byteLength };
+  return { digest: digestOf(hash("sha256", bytes, "buffer")), size: bytes.byteLength };
 }
 
 /** The content of bytes that come in pieces. */
@@ -38,6 +43,6 @@ export class ContentHash {
   }
 
   content(): Content {
-    return { digest: base32(this.#hash.digest().subarray(0, KEPT)), size: this.#size };
+    return { digest: digestOf(this.#hash.digest()), size: this.#size };
   }
 }

@@ -1,3 +1,4 @@
+import type { Damage } from "./damage.js";
 import type { Report } from "./report.js";
 
 /**
@@ -56,6 +57,8 @@ export type BackupEvent =
       readonly code: string;
       readonly message: string;
     }
+  /** Something at a destination is not as it should be: `backup verify`. */
+  | ({ readonly type: "damage" } & Damage)
   /** For DEBUG: what the layers below do. */
   | { readonly type: "debug"; readonly message: string }
   | { readonly type: "end"; readonly report: Report };

@@ -1,3 +1,4 @@
+export { ahead } from "./ahead.js";
 export { backup, type BackupOptions } from "./run.js";
 export {
   BackupError,
@@ -27,16 +28,24 @@ export type {
   Unavailable,
 } from "./model.js";
 export type { Source, View } from "./source.js";
-export type { Description, Move, Place, Store } from "./store.js";
+export type { Description, Digested, Move, Place, Store } from "./store.js";
 export { LocalStore, type LocalStoreOptions } from "./local-store.js";
 export { type Lease, type LeaseFile, LEASE_TIMING, type LeaseTiming, takeLease } from "./lease.js";
 export { isDeadHere, processMark } from "./process-mark.js";
-export type { Layout } from "./layout.js";
+export type { Flaw, Layout, Sidecars } from "./layout.js";
 export { type Holding, INVENTORY_FILE, type Inventory } from "./inventory.js";
 export { type CollectionFiles, type Looked, backupFiles } from "./backup-files.js";
 export { type Backup, type Listed, listBackup, readBackup } from "./list-backup.js";
+export { type Damage, isDamagedFile } from "./damage.js";
+export { type Verified, type VerifyOptions, verify } from "./verify.js";
+export {
+  type Difference,
+  type Differences,
+  type DifferencesInput,
+  findDifferences,
+} from "./differences.js";
 export type { Stock } from "./stock.js";
-export { ContentHash, contentOf } from "./digest.js";
+export { ContentHash, contentOf, digestOf } from "./digest.js";
 export { CHECKPOINT_FILE } from "./checkpoint.js";
 export type { DayBudget } from "./day-budget.js";
 export { withinBackup } from "./within-backup.js";

@@ -1,4 +1,4 @@
-import type { Item, Naming, Path } from "./model.js";
+import type { Item, Known, Naming, Path } from "./model.js";
 
 /** How the backups of a source are laid out at a destination. Pure: nothing is connected to. */
 export interface Layout<I extends Item = Item> {
@@ -6,6 +6,24 @@ export interface Layout<I extends Item = Item> {
   readonly leaves: readonly string[];
   /** The naming for a destination; `colon` false: it cannot hold `:` in a name. */
   naming(limits: { readonly colon: boolean }): Naming<I>;
+  /** What is wrong with a collection's sidecars, those that are missing too. Default: nothing ever is. */
+  flawsOf?(collection: Sidecars): readonly Flaw[];
   /** The collection that a directory found at the destination marks; undefined: none of this source's business. */
   collectionAt(directory: Path): Path | undefined;
+}
+
+/** What a collection has beside its items. */
+export interface Sidecars {
+  readonly path: Path;
+  /** All of its files that are ours. */
+  readonly known: readonly Known[];
+  /** Bytes of the sidecars that can be read. */
+  readonly bytes: ReadonlyMap<Path, Uint8Array>;
+}
+
+export interface Flaw {
+  /** The sidecar. */
+  readonly path: Path;
+  /** For a person: goes on after its name. */
+  readonly text: string;
 }

@@ -19,12 +19,13 @@ import { diskError, ignoring } from "./disk-error.js";
 import { backupAround, makeDurably } from "./local-directories.js";
 import { type Lease, type LeaseTiming, LEASE_TIMING, takeLease } from "./lease.js";
 import { clearLeaseLeftovers, localLeaseFile } from "./local-lease-file.js";
+import { digestFiles } from "./local-digests.js";
 import { readHeads } from "./local-heads.js";
 import { linkFiles } from "./local-link.js";
 import { putBatches } from "./local-put.js";
 import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "./model.js";
 import { PRIVATE, checkPath, parentOf } from "./paths.js";
-import type { Description, Move, Place, Store } from "./store.js";
+import type { Description, Digested, Move, Place, Store } from "./store.js";
 import { syncDirectory } from "./sync-directory.js";
 import { withinBackup } from "./within-backup.js";
 
@@ -136,6 +137,13 @@ export class LocalStore implements Store {
   async heads(paths: readonly Path[], bytes: number, signal: AbortSignal): Promise<ReadonlyMap<Path, Uint8Array>> {
     const places = paths.map((path) => [path, this.#at(path)] as const);
     return this.#guard(readHeads(places, bytes, signal));
+  }
+
+  async *digests(paths: readonly Path[], signal: AbortSignal): AsyncGenerator<Digested> {
+    yield* digestFiles(
+      paths.map((path) => [path, this.#at(path)] as const),
+      signal,
+    );
   }
 
   async makeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void> {

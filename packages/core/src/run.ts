@@ -1,6 +1,7 @@
 import { Copies } from "./copies.js";
 import { type Checkpoint, OPEN, type Seen, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import { type Loss, checkDeletionLimit, unlikelyMoved, withoutCopy } from "./deletion-limit.js";
+import { distrusting } from "./distrust.js";
 import type { DayBudget } from "./day-budget.js";
 import { BackupError } from "./errors.js";
 import type { EventSink } from "./events.js";
@@ -30,6 +31,8 @@ export interface BackupOptions<I extends Item = Item> {
   readonly full?: boolean | undefined;
   /** What is more is left for another day: the run is partial then. */
   readonly dayBudget?: DayBudget | undefined;
+  /** Files of the store that do not hold what their names say: their items are transferred anew. */
+  readonly damaged?: ReadonlySet<Path> | undefined;
 }
 
 /**
@@ -66,7 +69,7 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
   checkOwner(checkpoint, source, store);
   const colon = checkpoint?.colon ?? store.can.colon;
   const head = { format: 1, source: source.id, colon } as const;
-  const naming = source.naming({ colon });
+  const naming = distrusting(source.naming({ colon }), options.damaged);
 
   const given = { source, offered, store, naming, checkpoint, inventory, full, stamps, signal, onEvent };
   const survey = await compareAll(given);
@@ -233,7 +236,8 @@ function announce<I extends Item>(
   });
 }
 
-function checkOwner(checkpoint: Checkpoint | undefined, source: { readonly id: string }, store: Store): void {
+/** @throws BackupError DESTINATION_OTHER */
+export function checkOwner(checkpoint: Checkpoint | undefined, source: { readonly id: string }, store: Store): void {
   if (checkpoint === undefined || checkpoint.source === source.id) return;
   throw new BackupError(
     "DESTINATION_OTHER",

@@ -1,4 +1,5 @@
 import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "./model.js";
+import type { BackupError } from "./errors.js";
 import type { Lease } from "./lease.js";
 
 export interface Move {
@@ -15,6 +16,12 @@ export interface Place {
    */
   readonly same?: Path | undefined;
 }
+
+/** What the bytes of a file were found to be: `digest` as in Content. Or why they could not be read. */
+export type Digested =
+  | { readonly path: Path; readonly digest: string }
+  /** NOT_FOUND, ITEM_UNREADABLE */
+  | { readonly path: Path; readonly error: BackupError };
 
 /** What a store is and can do, for a person who wonders whether to trust it. */
 export interface Description {
@@ -68,6 +75,12 @@ export interface Store extends AsyncDisposable {
 
   /** The first bytes of files, so many at most. A file that is missing, or cannot be read in part, is left out. */
   heads(paths: readonly Path[], bytes: number, signal: AbortSignal): Promise<ReadonlyMap<Path, Uint8Array>>;
+
+  /**
+   * Reads whole files, many at a time and none of them kept in memory, and says what their bytes are: once for each path,
+   * in any order. A file that cannot be read costs no other.
+   */
+  digests(paths: readonly Path[], signal: AbortSignal): AsyncIterable<Digested>;
 
   /** Makes directories, 0700, with their parents. A symbolic link in the place of one is DESTINATION_UNWRITABLE. */
   makeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void>;

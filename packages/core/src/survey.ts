@@ -283,29 +283,37 @@ async function compareOne<I extends Item>(
   return { delta: compare(items, known, naming, { disturbed }), unavailable, listed, stock: stockOf(known) };
 }
 
+interface FilesInput {
+  readonly source: Pick<Layout, "leaves">;
+  readonly store: Store;
+  readonly naming: Pick<Naming, "identify">;
+  readonly signal: AbortSignal;
+}
+
 /** The files of a collection that are ours. */
 export async function knownAt(
-  {
-    source,
-    store,
-    naming,
-    signal,
-  }: {
-    readonly source: Pick<Layout, "leaves">;
-    readonly store: Store;
-    readonly naming: Pick<Naming, "identify">;
-    readonly signal: AbortSignal;
-  },
+  input: FilesInput,
   path: Path,
   stamps: ReadonlyMap<Path, string>,
 ): Promise<readonly Known[]> {
+  return (await filesAt(input, path, stamps)).known;
+}
+
+/** The files in the directories of a collection: those that are ours, and the others. */
+export async function filesAt(
+  { source, store, naming, signal }: FilesInput,
+  path: Path,
+  stamps: ReadonlyMap<Path, string>,
+): Promise<{ readonly known: readonly Known[]; readonly others: readonly Path[] }> {
   const directories = directoriesOf(path, source).filter((directory) => stamps.has(directory));
   const known: Known[] = [];
+  const others: Path[] = [];
   for (const file of directories.length > 0 ? await store.list(directories, signal) : []) {
     const identified = naming.identify(file);
     if (identified) known.push({ file, ...identified });
+    else others.push(file.path);
   }
-  return known;
+  return { known, others };
 }
 
 /** Whether a collection may be here: not in a directory that is never listed, nor in another collection's. */

@@ -1,5 +1,6 @@
 import type { Content, Known, Layout, Path, Stored } from "@backup/core";
 import { folderOf } from "./folder-names.js";
+import { keywordFlaws } from "./keyword-flaws.js";
 import { KEYWORDS_FILE, MORE_KEYWORDS_FILE } from "./keywords.js";
 import type { MailItem } from "./mail-item.js";
 import { identifyMessage, messageFileName, messagePath } from "./message-names.js";
@@ -13,6 +14,7 @@ export const maildirLayout: Layout<MailItem> = {
     identify: identifyFile,
     path: (item, content) => pathOf(item, content, colon),
   }),
+  flawsOf: keywordFlaws,
   collectionAt(directory) {
     if (!directory.endsWith(MARK)) return undefined;
     const path = directory.slice(0, -MARK.length);

@@ -7,6 +7,7 @@ import { parseRemote } from "./remote.js";
 import { rsyncProgram } from "./rsync-process.js";
 import { probeRsync } from "./rsync-probe.js";
 import { RsyncOnlyStore } from "./rsync-only-store.js";
+import { sumsByShell } from "./remote-sums.js";
 import { syncFileSystem } from "./remote-sync.js";
 import type { Sender } from "./sender.js";
 import { SftpChannel } from "./sftp-channel.js";
@@ -78,6 +79,7 @@ async function open(options: Settings, signal: AbortSignal): Promise<Opened> {
     directory,
     spool,
     onEvent,
+    sums: sumsByShell((given) => line.shell(given)),
     sender: (own, given) => chooseSender({ ...options, onEvent, host, spool, line, lanes, store, own }, given),
   });
   const owned = [...lanes, line, spool];

@@ -4,6 +4,7 @@ import {
   type Body,
   type Content,
   type Description,
+  type Digested,
   type Directory,
   type Item,
   type Lease,
@@ -74,6 +75,10 @@ export class PendingStore implements Store {
 
   async link(links: readonly Move[], signal: AbortSignal): Promise<readonly boolean[]> {
     return (await this.#store(signal)).link(links, signal);
+  }
+
+  async *digests(paths: readonly Path[], signal: AbortSignal): AsyncGenerator<Digested> {
+    yield* (await this.#store(signal)).digests(paths, signal);
   }
 
   async makeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void> {

@@ -6,6 +6,7 @@ import {
   type Body,
   type Content,
   type Description,
+  type Digested,
   type Directory,
   type EventSink,
   type Item,
@@ -27,6 +28,7 @@ import {
 import type { RemoteShell } from "./connection.js";
 import { takeRemoteLease } from "./remote-lease.js";
 import { remotePut } from "./remote-put.js";
+import { digestsByRsync } from "./rsync-digests.js";
 import { RSYNC_LEASE_TIMING, rsyncClockSkew, rsyncLeaseFile } from "./rsync-lease.js";
 import type { RsyncEntry } from "./rsync-listing.js";
 import { groupMoves, moveByCopying } from "./rsync-moves.js";
@@ -171,6 +173,14 @@ export class RsyncOnlyStore implements Store {
         );
     const missing = all.filter((path) => !found.has(path));
     if (missing.length > 0) await this.#changing(this.#tree.makeDirectories(missing, signal));
+  }
+
+  async *digests(paths: readonly Path[], signal: AbortSignal): AsyncGenerator<Digested> {
+    throwIfAborted(signal);
+    for (const path of paths) checkPath(path);
+    const there = await this.#orMissing(this.#tree.list([...new Set(paths)], signal));
+    const { limitBytes } = this.#options.spool;
+    yield* digestsByRsync({ paths, there, tree: this.#tree, limitBytes }, signal);
   }
 
   /** None: rsync(1) gives whole files only. */

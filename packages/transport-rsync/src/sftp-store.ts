@@ -4,6 +4,7 @@ import {
   type Body,
   type Content,
   type Description,
+  type Digested,
   type Directory,
   type EventSink,
   type Item,
@@ -17,17 +18,21 @@ import {
   type Place,
   type Store,
   type Stored,
+  ahead,
+  digestOf,
   parentOf,
   throwIfAborted,
 } from "@backup/core";
 import type { Host } from "./connection.js";
 import { takeRemoteLease } from "./remote-lease.js";
 import { remotePut } from "./remote-put.js";
+import type { Sums } from "./remote-sums.js";
 import type { Sender } from "./sender.js";
 import { STATUS, unless } from "./sftp-calls.js";
 import { SftpChannel } from "./sftp-channel.js";
 import { clearLeftovers, removeTree } from "./sftp-clear.js";
 import { SftpDestination, TEMPORARY } from "./sftp-destination.js";
+import { digestsBySftp } from "./sftp-digests.js";
 import { directorySync } from "./sftp-directory.js";
 import { factsOf } from "./sftp-facts.js";
 import { MANY, writeFiles } from "./sftp-files.js";
@@ -51,6 +56,8 @@ export interface SftpStoreOptions {
   readonly directory: string;
   /** How bodies are sent; asked once, when there is something to send. Default: by SFTP. */
   readonly sender?: ((own: SftpDestination, signal: AbortSignal) => Promise<Sender>) | undefined;
+  /** How files are digested at the host; what it leaves out is read back. Default: all is. */
+  readonly sums?: Sums | undefined;
   /** Holds what is on its way; whoever made it disposes of it. */
   readonly spool: Spool;
   readonly onEvent?: EventSink | undefined;
@@ -62,6 +69,10 @@ export interface SftpStoreOptions {
 
 /** Version 3 gives times in whole seconds: a change within the same one would leave a stamp as it was. */
 const STAMP_MS = 1100;
+
+/** Files that the host digests in one go, and how often at the same time. */
+const DIGESTED = 1024;
+const DIGEST_LANES = 2;
 
 /**
  * How long it may take to give the lease back, milliseconds; what is left of it expires by itself. Short: a run that is
@@ -146,6 +157,15 @@ export class SftpStore implements Store {
   async heads(paths: readonly Path[], bytes: number, signal: AbortSignal): Promise<ReadonlyMap<Path, Uint8Array>> {
     const files = paths.map((path) => ({ path, at: this.#destination.root.at(path) }));
     return this.#destination.run((sftp) => readHeads(sftp, files, { bytes, signal }), signal);
+  }
+
+  async *digests(paths: readonly Path[], signal: AbortSignal): AsyncGenerator<Digested> {
+    const files = paths.map((path) => ({ path, at: this.#destination.root.at(path) }));
+    const batches = Array.from({ length: Math.ceil(files.length / DIGESTED) }, (_, n) =>
+      files.slice(n * DIGESTED, (n + 1) * DIGESTED),
+    );
+    const digested = ahead(batches, DIGEST_LANES, (batch) => this.#digest(batch, signal));
+    for await (const { result } of digested) yield* result;
   }
 
   async link(links: readonly Move[], signal: AbortSignal): Promise<readonly boolean[]> {
@@ -240,6 +260,23 @@ export class SftpStore implements Store {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#channel[Symbol.asyncDispose]();
+  }
+
+  async #digest(
+    files: readonly { readonly path: Path; readonly at: string }[],
+    signal: AbortSignal,
+  ): Promise<readonly Digested[]> {
+    const names = files.map(({ at }) => at);
+    const sums = (await this.#options.sums?.(names, signal)) ?? new Map<string, Buffer>();
+    const digested: Digested[] = [];
+    const rest: (typeof files)[number][] = [];
+    for (const file of files) {
+      const sum = sums.get(file.at);
+      if (sum) digested.push({ path: file.path, digest: digestOf(sum) });
+      else rest.push(file);
+    }
+    if (rest.length === 0) return digested;
+    return digested.concat(await this.#destination.run((sftp) => digestsBySftp(sftp, rest, signal), signal));
   }
 
   async #askSender(signal: AbortSignal): Promise<Sender> {

@@ -7,6 +7,7 @@ import { healthCommand } from "./health.js";
 import { loginImapCommand } from "./login-imap.js";
 import { lsCommand } from "./ls.js";
 import { runCommand } from "./run.js";
+import { verifyCommand } from "./verify.js";
 import type { Subcommand } from "./subcommand.js";
 
 /** Every command, in the order in which help lists them. */
@@ -15,6 +16,7 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
   loginImapCommand,
   runCommand,
   lsCommand,
+  verifyCommand,
   configCheckCommand,
   configExampleCommand,
   configSchemaCommand,

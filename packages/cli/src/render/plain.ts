@@ -1,4 +1,4 @@
-import type { BackupEvent } from "@backup/core";
+import { type BackupEvent, type Damage, isDamagedFile } from "@backup/core";
 import { type Progress, type ProgressView, progressBar, progressLines } from "./progress.js";
 import type { Output, RenderOptions, Renderer } from "./renderer.js";
 import { formatSummary } from "./summary.js";
@@ -60,6 +60,8 @@ export function plainRenderer(
           if (++failures <= FAILURES_SHOWN || verbose) warn(`FAILED: ${event.message}`);
           else if (failures === FAILURES_SHOWN + 1) warn("FAILED: … and more; -v or --json names all");
           return undefined;
+        case "damage":
+          return warn(`${labelOf(event)}: ${event.message}`);
         case "debug":
           return debug ? warn(`debug: ${event.message}`) : undefined;
         case "end":
@@ -73,6 +75,11 @@ export function plainRenderer(
       progress?.close();
     },
   };
+}
+
+function labelOf(damage: Damage): string {
+  if (isDamagedFile(damage)) return "DAMAGED";
+  return damage.kind === "changed" ? "CHANGED" : "MISSING";
 }
 
 function formatCollection(event: BackupEvent & { readonly type: "collection" }): string {

@@ -1,32 +1,16 @@
-import { BackupError, type DayBudget, type Source, backup, findSecret } from "@backup/core";
-import type { Foreign, MailItem } from "@backup/imap";
+import { BackupError, type DayBudget, backup } from "@backup/core";
 import { parseServer } from "@backup/imap/server";
-import type { ActionContext } from "../action.js";
-import { checkHome } from "../check-home.js";
 import { destinationProblems, openDestination } from "../destination.js";
-import { plugins } from "../plugins.js";
 import { problemsOf } from "../problems-of.js";
 import { parseSize } from "../size.js";
 import type { ActionType, CommonArguments } from "./action-type.js";
+import { ACCOUNT_OPTIONS, type AccountArguments, checkAccount, openAccount } from "./imap-account.js";
 
-export interface ImapArguments extends CommonArguments {
-  readonly user: string;
-  readonly server: string;
-  readonly srcsecret?: string | undefined;
-  readonly tlsCa?: string | undefined;
-  readonly folder: readonly string[];
-  readonly excludeFolder: readonly string[];
-  readonly namespace: readonly string[];
-  /** Seconds. */
+export interface ImapArguments extends CommonArguments, AccountArguments {
   readonly timeout: number;
-  readonly connections: number;
   readonly full: boolean;
   readonly maxBytesPerDay?: string | undefined;
 }
-
-const NONE: string[] = [];
-const LONGEST_TIMEOUT_S = 24 * 60 * 60;
-const MOST_CONNECTIONS = 16;
 
 /** `backup imap USER DEST SERVER` */
 export const imapType: ActionType<ImapArguments> = {
@@ -41,47 +25,7 @@ export const imapType: ActionType<ImapArguments> = {
     },
   ],
   options: {
-    srcsecret: {
-      type: "string",
-      requiresArg: true,
-      isSecret: true,
-      describe:
-        "File with the password or an OAuth2 login, an absolute path; default /backup/USER.oauth2, /backup/USER.password",
-    },
-    "tls-ca": { type: "string", requiresArg: true, describe: "File of certificates to trust besides the system's" },
-    folder: {
-      type: "string",
-      array: true,
-      requiresArg: true,
-      default: NONE,
-      describe: "Only folders that match this glob; repeatable",
-    },
-    "exclude-folder": {
-      type: "string",
-      array: true,
-      requiresArg: true,
-      default: NONE,
-      describe: "Not the folders that match this glob; repeatable",
-    },
-    namespace: {
-      type: "string",
-      array: true,
-      requiresArg: true,
-      default: NONE,
-      describe: "Folders of others too: other (of other users), shared, or other,shared; default: your own alone",
-    },
-    timeout: {
-      type: "number",
-      requiresArg: true,
-      default: 60,
-      describe: "Seconds of silence until the server counts as lost",
-    },
-    connections: {
-      type: "number",
-      requiresArg: true,
-      default: 4,
-      describe: "Connections to the server at most; one that allows fewer is obeyed",
-    },
+    ...ACCOUNT_OPTIONS,
     "max-bytes-per-day": {
       type: "string",
       requiresArg: true,
@@ -98,16 +42,9 @@ export const imapType: ActionType<ImapArguments> = {
     ["backup imap alice@example.org ./alice mail.example.org:143 --folder 'Archive/**'", "some folders, by STARTTLS"],
     ["backup imap alice@example.org nas:mail/alice mail.example.org", "to another host, by ssh"],
   ],
-  check({ user, server, timeout, connections, srcsecret, tlsCa, maxBytesPerDay, namespace }) {
-    if (user === "") throw new BackupError("USAGE", "USER is empty; give the logon name");
-    checkHome({ "--srcsecret": srcsecret, "--tls-ca": tlsCa });
-    parseServer(server);
-    if (!(timeout > 0 && timeout <= LONGEST_TIMEOUT_S))
-      throw new BackupError("USAGE", "--timeout takes a number of seconds above 0, up to 86400 (a day)");
-    if (!(Number.isInteger(connections) && connections >= 1 && connections <= MOST_CONNECTIONS))
-      throw new BackupError("USAGE", `--connections takes a whole number from 1 to ${MOST_CONNECTIONS}`);
-    dayBudget(maxBytesPerDay);
-    namespacesOf(namespace);
+  check(args) {
+    checkAccount(args);
+    dayBudget(args.maxBytesPerDay);
   },
   create: (args) => ({
     name: args.name ?? `${args.user} → ${args.dest}`,
@@ -116,7 +53,7 @@ export const imapType: ActionType<ImapArguments> = {
     host: parseServer(args.server).host.toLowerCase(),
     async problems(context) {
       const openAndClose = async (): Promise<void> => {
-        await using _source = await openSource(args, context);
+        await using _source = await openAccount(args, context);
       };
       return [...(await problemsOf([openAndClose])), ...(await destinationProblems(args, context))];
     },
@@ -124,7 +61,7 @@ export const imapType: ActionType<ImapArguments> = {
       const { onEvent, signal } = context;
       // Opened first: another host is connected to from here on, side by side with the source.
       await using store = await openDestination(args, context);
-      await using source = await openSource(args, context);
+      await using source = await openAccount(args, context);
       const { keepDeleted, allowDeletes, dryRun, full } = args;
       const budget = dayBudget(args.maxBytesPerDay);
       return await backup({
@@ -149,31 +86,4 @@ function dayBudget(text: string | undefined): DayBudget | undefined {
   if (bytes === undefined)
     throw new BackupError("USAGE", `--max-bytes-per-day takes a size as 2G, 500M or 2GiB, not '${text}'`);
   return { bytes, now: () => new Date() };
-}
-
-/** @throws BackupError USAGE */
-function namespacesOf(texts: readonly string[]): readonly Foreign[] {
-  return texts
-    .flatMap((text) => text.split(","))
-    .map((name) => {
-      if (name === "other" || name === "shared") return name;
-      throw new BackupError("USAGE", `--namespace takes other, shared or other,shared, not '${name}'`);
-    });
-}
-
-/** The account, which is connected to when it is used. */
-async function openSource(args: ImapArguments, { onEvent, debug, secrets }: ActionContext): Promise<Source<MailItem>> {
-  const { user, server, tlsCa, srcsecret, timeout, connections } = args;
-  const namespaces = namespacesOf(args.namespace);
-  const filter = { include: args.folder, exclude: args.excludeFolder, namespaces };
-  const plugin = await plugins.load("imap");
-  return await plugin.create(
-    { user, server, tlsCa, filter, timeoutMs: timeout * 1000, connections },
-    {
-      onEvent,
-      trace: debug,
-      secret: (query) =>
-        findSecret({ ...query, parameter: srcsecret, option: "--srcsecret", directory: secrets, onEvent }),
-    },
-  );
 }

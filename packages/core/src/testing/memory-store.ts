@@ -3,7 +3,7 @@ import { BackupError, throwIfAborted } from "../errors.js";
 import type { Lease } from "../lease.js";
 import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "../model.js";
 import { PRIVATE, checkPath, parentOf } from "../paths.js";
-import type { Description, Move, Place, Store } from "../store.js";
+import type { Description, Digested, Move, Place, Store } from "../store.js";
 import { MemoryDisk, type MemoryFile } from "./memory-disk.js";
 
 export type { MemoryFile } from "./memory-disk.js";
@@ -159,6 +159,16 @@ export class MemoryStore implements Store {
         return file ? [[path, file.bytes.subarray(0, bytes)]] : [];
       }),
     );
+  }
+
+  async *digests(paths: readonly Path[], signal: AbortSignal): AsyncGenerator<Digested> {
+    for (const path of paths) {
+      checkPath(path);
+      this.#begin(signal);
+      const file = this.#disk.get(path);
+      if (file) yield { path, digest: contentOf(file.bytes).digest };
+      else yield { path, error: new BackupError("NOT_FOUND", `${path} is not there`) };
+    }
   }
 
   async link(links: readonly Move[], signal: AbortSignal): Promise<readonly boolean[]> {

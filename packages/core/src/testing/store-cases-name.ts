@@ -1,7 +1,19 @@
 import assert from "node:assert/strict";
+import { contentOf } from "../digest.js";
 import type { Path } from "../model.js";
 import type { Store } from "../store.js";
-import { NEVER, itemAt, leased, namesIn, putAll, putTexts, rejectsWith, stampsIn, textAt } from "./store-fixture.js";
+import {
+  NEVER,
+  digestsOf,
+  itemAt,
+  leased,
+  namesIn,
+  putAll,
+  putTexts,
+  rejectsWith,
+  stampsIn,
+  textAt,
+} from "./store-fixture.js";
 
 const UNSAFE: readonly Path[] = [
   "",
@@ -60,6 +72,13 @@ export const nameCases = [
     await using again = await fixture.reopen(store);
     assert.deepEqual(await namesIn(again, "a"), AWKWARD.toSorted());
     for (const name of AWKWARD) assert.equal(await textAt(again, `a/${name}`), name);
+    assert.deepEqual(
+      await digestsOf(
+        again,
+        AWKWARD.map((name) => `a/${name}`),
+      ),
+      Object.fromEntries(AWKWARD.map((name) => [`a/${name}`, contentOf(Buffer.from(name)).digest])),
+    );
     await store.move(
       AWKWARD.map((name) => ({ from: `a/${name}`, to: `b/${name}` })),
       signal,
@@ -107,6 +126,7 @@ function callsWith(store: Store, path: Path): readonly (readonly [string, () => 
   return [
     ["list", () => store.list([path], NEVER)],
     ["read", () => store.read(path, NEVER)],
+    ["digests", () => digestsOf(store, [path])],
     ["write", () => store.write(path, bytes, NEVER)],
     ["makeDirectories", () => store.makeDirectories([path], NEVER)],
     ["move from", () => store.move([{ from: path, to: "a/y" }], NEVER)],

@@ -1,6 +1,18 @@
 import assert from "node:assert/strict";
-import { NEVER, leased, namesIn, putTexts, rejectsWith, textAt, unleased } from "./store-fixture.js";
-import { MTIME } from "./store-fixture.js";
+import { contentOf } from "../digest.js";
+import {
+  MTIME,
+  NEVER,
+  digestsOf,
+  itemAt,
+  leased,
+  namesIn,
+  putAll,
+  putTexts,
+  rejectsWith,
+  textAt,
+  unleased,
+} from "./store-fixture.js";
 
 export const readCases = [
   unleased("a destination that was never written is empty, and looking at it makes nothing", async (fixture) => {
@@ -45,6 +57,40 @@ export const readCases = [
     assert.equal(await textAt(store, "a/x"), "some text");
     await rejectsWith("NOT_FOUND", store.read("a/y", signal));
     await rejectsWith("NOT_FOUND", store.read("b/x", signal));
+  }),
+  leased("digests are those of the bytes, of each file once, and a missing one costs no other", async (stage) => {
+    const { store, signal } = stage;
+    await store.makeDirectories(["a/b"], signal);
+    const large = Buffer.alloc(3_000_001, "mail");
+    const files = new Map([["a/x", large]]);
+    for (const size of [0, 1, 262_143, 262_144, 262_145]) files.set(`a/b/${size}`, large.subarray(0, size));
+    await putAll(
+      store,
+      Array.from(files, ([path, bytes]) => ({ item: itemAt(path), bytes })),
+    );
+    assert.deepEqual(await digestsOf(store, [...files.keys(), "a/y", "none/x", "a/x/below"]), {
+      ...Object.fromEntries(Array.from(files, ([path, bytes]) => [path, contentOf(bytes).digest])),
+      "a/y": "NOT_FOUND",
+      "none/x": "NOT_FOUND",
+      "a/x/below": "NOT_FOUND",
+    });
+    assert.deepEqual(await digestsOf(store, []), {});
+  }),
+  leased("digests of many files", async ({ store, signal }) => {
+    await store.makeDirectories(["a"], signal);
+    const paths = Array.from({ length: 1500 }, (_, n) => `a/${n}`);
+    await putTexts(store, Object.fromEntries(paths.map((path) => [path, path])));
+    const expected = paths.map((path) => [path, contentOf(Buffer.from(path)).digest] as const);
+    assert.deepEqual(await digestsOf(store, paths), Object.fromEntries(expected));
+  }),
+  leased("digests end with the signal", async ({ store, signal }) => {
+    await store.makeDirectories(["a"], signal);
+    const paths = Array.from({ length: 100 }, (_, n) => `a/${n}`);
+    await putTexts(store, Object.fromEntries(paths.map((path) => [path, path])));
+    const abort = new AbortController();
+    const digested = store.digests(paths, abort.signal)[Symbol.asyncIterator]();
+    abort.abort();
+    await rejectsWith("ABORTED", digested.next());
   }),
   leased("a small file is written and replaced as a whole", async ({ fixture, store, signal }) => {
     await store.makeDirectories(["a"], signal);

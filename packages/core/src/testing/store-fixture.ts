@@ -102,6 +102,16 @@ export async function namesIn(store: Store, directory: Path): Promise<readonly s
   return files.map(({ path }) => path.slice(directory.length + 1)).toSorted();
 }
 
+/** Digest, or the code of the error, of each of these files. */
+export async function digestsOf(store: Store, paths: readonly Path[]): Promise<Readonly<Record<Path, string>>> {
+  const found = new Map<Path, string>();
+  for await (const digested of store.digests(paths, NEVER)) {
+    assert.ok(!found.has(digested.path), `${digested.path} twice`);
+    found.set(digested.path, "error" in digested ? digested.error.code : digested.digest);
+  }
+  return Object.fromEntries(found);
+}
+
 export async function textAt(store: Store, path: Path): Promise<string> {
   return Buffer.from(await store.read(path, NEVER)).toString();
 }

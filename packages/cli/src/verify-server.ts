@@ -1,0 +1,64 @@
+import {
+  BackupError,
+  type Damage,
+  type Differences,
+  type EventSink,
+  type Report,
+  type Store,
+  backup,
+  findDifferences,
+  isDamagedFile,
+} from "@backup/core";
+import { parseServer } from "@backup/imap/server";
+import type { ActionContext } from "./action.js";
+import type { OpenBackup } from "./open-backup.js";
+import { type AccountArguments, openAccount } from "./types/imap-account.js";
+
+/** Options of a command that asks the server of a backup. */
+export interface ServerArguments extends Omit<AccountArguments, "user" | "server"> {
+  readonly server?: string | undefined;
+  readonly user?: string | undefined;
+}
+
+export interface ServerMeans {
+  readonly store: Store;
+  readonly onEvent: EventSink;
+  readonly context: Omit<ActionContext, "onEvent">;
+}
+
+/**
+ * The account that a backup is of, at this server. A backup of `alice` at mail.example.org says the same of itself as
+ * one of `alice@mail.example.org` does: then it is taken for the first.
+ * @throws BackupError USAGE where the backup is of something else
+ */
+export function accountAt(
+  args: ServerArguments & { readonly server: string },
+  { type, backup: { source } }: Pick<OpenBackup, "type" | "backup">,
+): AccountArguments {
+  if (type !== "imap")
+    throw new BackupError("USAGE", `--server is for backups of mail accounts, and this is ${source}`);
+  const address = source.slice(type.length + 1);
+  const suffix = `@${parseServer(args.server).host}`;
+  const user = args.user ?? (address.endsWith(suffix) ? address.slice(0, -suffix.length) : address);
+  return { ...args, user };
+}
+
+/** Lists all of the account, and says how the backup differs. */
+export async function compareWith(
+  account: AccountArguments,
+  { store, onEvent, context }: ServerMeans,
+): Promise<Differences> {
+  await using source = await openAccount(account, { ...context, onEvent });
+  return await findDifferences({ source, store, signal: context.signal, onEvent });
+}
+
+/** A run that takes damaged files for missing ones, and deletes nothing. */
+export async function repairFrom(
+  account: AccountArguments,
+  found: readonly Damage[],
+  { store, onEvent, context }: ServerMeans,
+): Promise<Report> {
+  const damaged = new Set(found.filter(isDamagedFile).map(({ path = "" }) => path));
+  await using source = await openAccount(account, { ...context, onEvent });
+  return await backup({ source, store, signal: context.signal, onEvent, damaged, full: true, keepDeleted: true });
+}
