@@ -6,6 +6,7 @@ import {
   type Description,
   type Directory,
   type EventSink,
+  type FileContent,
   type Item,
   LEASE_TIMING,
   type Lease,
@@ -18,6 +19,7 @@ import {
   type Store,
   type Stored,
   parentOf,
+  readAhead,
   throwIfAborted,
 } from "@backup/core";
 import type { Host } from "./connection.js";
@@ -141,6 +143,10 @@ export class SftpStore implements Store {
     const bytes = await this.#destination.run((sftp) => readWhole(sftp, at), signal);
     if (!bytes) throw new BackupError("NOT_FOUND", `${this.name} has no ${path}`);
     return bytes;
+  }
+
+  contents(files: readonly Stored[], signal: AbortSignal): AsyncGenerator<FileContent> {
+    return readAhead(files, { read: (path) => this.read(path, signal), lanes: MANY, signal });
   }
 
   async heads(paths: readonly Path[], bytes: number, signal: AbortSignal): Promise<ReadonlyMap<Path, Uint8Array>> {
