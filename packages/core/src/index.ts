@@ -9,6 +9,7 @@ export {
 } from "./errors.js";
 export type { BackupEvent, EventSink } from "./events.js";
 export type { Report } from "./report.js";
+export type { RestoreReport, RestoreRequest, Target } from "./restore.js";
 export type {
   Body,
   Candidate,
@@ -26,6 +27,7 @@ export type {
   Stored,
   Unavailable,
 } from "./model.js";
+export { isUnavailable } from "./model.js";
 export type { Source, View } from "./source.js";
 export type { Description, FileContent, Move, Place, Store } from "./store.js";
 export { type ReadAhead, readAhead } from "./read-ahead.js";

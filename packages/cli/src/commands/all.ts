@@ -1,3 +1,4 @@
+import { RESTORE_TYPES } from "../restore-types/all.js";
 import { ACTION_TYPES } from "../types/all.js";
 import { actionCommand } from "./action.js";
 import { checkDestinationCommand } from "./check-destination.js";
@@ -6,6 +7,7 @@ import { configCheckCommand, configExampleCommand, configSchemaCommand } from ".
 import { healthCommand } from "./health.js";
 import { loginImapCommand } from "./login-imap.js";
 import { lsCommand } from "./ls.js";
+import { restoreCommand } from "./restore.js";
 import { runCommand } from "./run.js";
 import type { Subcommand } from "./subcommand.js";
 
@@ -15,6 +17,7 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
   loginImapCommand,
   runCommand,
   lsCommand,
+  ...RESTORE_TYPES.map(restoreCommand),
   configCheckCommand,
   configExampleCommand,
   configSchemaCommand,

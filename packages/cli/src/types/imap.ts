@@ -2,12 +2,12 @@ import { BackupError, type DayBudget, type Source, backup, findSecret } from "@b
 import type { Foreign, MailItem } from "@backup/imap";
 import { parseServer } from "@backup/imap/server";
 import type { ActionContext } from "../action.js";
-import { checkHome } from "../check-home.js";
 import { destinationProblems, openDestination } from "../destination.js";
 import { plugins } from "../plugins.js";
 import { problemsOf } from "../problems-of.js";
 import { parseSize } from "../size.js";
 import type { ActionType, CommonArguments } from "./action-type.js";
+import { ACCOUNT_OPTIONS, SERVER, checkAccount } from "./imap-account.js";
 
 export interface ImapArguments extends CommonArguments {
   readonly user: string;
@@ -25,8 +25,6 @@ export interface ImapArguments extends CommonArguments {
 }
 
 const NONE: string[] = [];
-const LONGEST_TIMEOUT_S = 24 * 60 * 60;
-const MOST_CONNECTIONS = 16;
 
 /** `backup imap USER DEST SERVER` */
 export const imapType: ActionType<ImapArguments> = {
@@ -35,27 +33,10 @@ export const imapType: ActionType<ImapArguments> = {
   positionals: [
     { name: "user", describe: "Logon name, mostly the mail address" },
     { name: "dest", describe: "Directory here, or [user@]host:dir; made if it is missing" },
-    {
-      name: "server",
-      describe: "host or host:993 for TLS, host:143 for STARTTLS, imaps://host:port, imap://host:port",
-    },
+    SERVER,
   ],
   options: {
-    srcsecret: {
-      type: "string",
-      requiresArg: true,
-      isSecret: true,
-      describe:
-        "File with the password or an OAuth2 login, an absolute path; default /backup/USER.oauth2, /backup/USER.password",
-    },
-    "tls-ca": { type: "string", requiresArg: true, describe: "File of certificates to trust besides the system's" },
-    folder: {
-      type: "string",
-      array: true,
-      requiresArg: true,
-      default: NONE,
-      describe: "Only folders that match this glob; repeatable",
-    },
+    ...ACCOUNT_OPTIONS,
     "exclude-folder": {
       type: "string",
       array: true,
@@ -69,18 +50,6 @@ export const imapType: ActionType<ImapArguments> = {
       requiresArg: true,
       default: NONE,
       describe: "Folders of others too: other (of other users), shared, or other,shared; default: your own alone",
-    },
-    timeout: {
-      type: "number",
-      requiresArg: true,
-      default: 60,
-      describe: "Seconds of silence until the server counts as lost",
-    },
-    connections: {
-      type: "number",
-      requiresArg: true,
-      default: 4,
-      describe: "Connections to the server at most; one that allows fewer is obeyed",
     },
     "max-bytes-per-day": {
       type: "string",
@@ -98,16 +67,10 @@ export const imapType: ActionType<ImapArguments> = {
     ["backup imap alice@example.org ./alice mail.example.org:143 --folder 'Archive/**'", "some folders, by STARTTLS"],
     ["backup imap alice@example.org nas:mail/alice mail.example.org", "to another host, by ssh"],
   ],
-  check({ user, server, timeout, connections, srcsecret, tlsCa, maxBytesPerDay, namespace }) {
-    if (user === "") throw new BackupError("USAGE", "USER is empty; give the logon name");
-    checkHome({ "--srcsecret": srcsecret, "--tls-ca": tlsCa });
-    parseServer(server);
-    if (!(timeout > 0 && timeout <= LONGEST_TIMEOUT_S))
-      throw new BackupError("USAGE", "--timeout takes a number of seconds above 0, up to 86400 (a day)");
-    if (!(Number.isInteger(connections) && connections >= 1 && connections <= MOST_CONNECTIONS))
-      throw new BackupError("USAGE", `--connections takes a whole number from 1 to ${MOST_CONNECTIONS}`);
-    dayBudget(maxBytesPerDay);
-    namespacesOf(namespace);
+  check(args) {
+    checkAccount(args);
+    dayBudget(args.maxBytesPerDay);
+    namespacesOf(args.namespace);
   },
   create: (args) => ({
     name: args.name ?? `${args.user} → ${args.dest}`,

@@ -1,0 +1,25 @@
+import type { RestoreReport } from "@backup/core";
+import { type Result, eventsOf } from "./command.js";
+import type { Account } from "./oracle.js";
+
+/** What a restore with `--json` reported. */
+export function restoredBy(result: Result): RestoreReport {
+  const end = eventsOf(result).find((event) => event.type === "restored");
+  if (end?.type !== "restored") throw new Error(`no report; exit ${result.code}: ${result.stderr}${result.stdout}`);
+  return end.report;
+}
+
+/** The messages of every folder that has some, by the folder's parts: bytes, flags and dates, whatever their UIDs are. */
+export function contentsOf(account: Account): Readonly<Record<string, readonly string[]>> {
+  const folders = account.folders
+    .filter(({ messages }) => messages.length > 0)
+    .map(({ name, delimiter, messages }) => {
+      const lines = messages.map(({ sha256, flags, date }) => `${date} ${sha256} ${flags.join(" ")}`);
+      return [delimiter === null ? name : name.split(delimiter).join("/"), lines.toSorted()] as const;
+    });
+  return Object.fromEntries(folders);
+}
+
+export function totalOf(account: Account): number {
+  return account.folders.reduce((sum, { messages }) => sum + messages.length, 0);
+}
