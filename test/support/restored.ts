@@ -1,3 +1,6 @@
+import { utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { contentOf } from "@backup/core";
 import type { RestoreReport } from "@backup/core";
 import { type Result, eventsOf } from "./command.js";
 import type { Account } from "./oracle.js";
@@ -22,4 +25,22 @@ export function contentsOf(account: Account): Readonly<Record<string, readonly s
 
 export function totalOf(account: Account): number {
   return account.folders.reduce((sum, { messages }) => sum + messages.length, 0);
+}
+
+export interface Planted {
+  readonly uid: number;
+  readonly bytes: Buffer;
+  readonly date: Date;
+  /** Default: that of the bytes. */
+  readonly digest?: string;
+}
+
+/** Puts a message into a folder of a backup, in the format of docs/format.md. */
+export async function plantMessage(folder: string, { uid, bytes, date, digest }: Planted): Promise<void> {
+  const seconds = date.getTime() / 1000;
+  const epoch = seconds < 0 ? `n${-seconds}` : String(seconds);
+  const content = contentOf(bytes);
+  const name = `${epoch}.V1U${uid}D${digest ?? content.digest}.backup,S=${content.size}:2,`;
+  await writeFile(join(folder, "cur", name), bytes, { mode: 0o600 });
+  await utimes(join(folder, "cur", name), seconds, seconds);
 }

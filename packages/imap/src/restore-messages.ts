@@ -26,19 +26,30 @@ export interface StoredFolder {
   readonly messages: readonly StoredMessage[];
 }
 
-/** What a backup has of a folder; undefined: it is none. A message that two files are of is one. */
-export async function storedFolder(
-  { path, known }: CollectionFiles,
+/** What a backup has, folder by folder. A message that two files are of is one. @throws BackupError NOT_FOUND */
+export async function storedFolders(
+  collections: readonly CollectionFiles[],
   { store, signal }: { readonly store: Store; readonly signal: AbortSignal },
-): Promise<StoredFolder | undefined> {
+): Promise<readonly StoredFolder[]> {
+  // All at once: each by itself would cost round trips for every folder.
+  const sidecars = collections.flatMap(({ known }) => known.filter(({ identity }) => identity.sidecar));
+  const texts = new Map<Path, string>();
+  for await (const content of store.contents(
+    sidecars.map(({ file }) => file),
+    signal,
+  )) {
+    if ("error" in content) throw content.error;
+    texts.set(content.path, Buffer.from(content.bytes).toString());
+  }
+  return collections.flatMap((collection) => storedFolder(collection, texts) ?? []);
+}
+
+/** Undefined: it is no folder's directory. */
+function storedFolder({ path, known }: CollectionFiles, texts: ReadonlyMap<Path, string>): StoredFolder | undefined {
   const parts = folderOf(path);
   if (!parts) return undefined;
-  const sidecar = async (name: string): Promise<string> => {
-    const found = known.find(({ file }) => file.path === `${path}/${name}`);
-    return found ? Buffer.from(await store.read(found.file.path, signal)).toString() : "";
-  };
-  const table = new KeywordTable(await sidecar(KEYWORDS_FILE));
-  const more = readMoreKeywords(await sidecar(MORE_KEYWORDS_FILE));
+  const table = new KeywordTable(texts.get(`${path}/${KEYWORDS_FILE}`));
+  const more = readMoreKeywords(texts.get(`${path}/${MORE_KEYWORDS_FILE}`) ?? "");
   const messages = new Map(known.flatMap((each) => entryOf(each, { table, more })));
   const sorted = [...messages.values()].toSorted((a, b) => a.order.localeCompare(b.order));
   return { path, name: parts.join("/"), parts, messages: sorted.map(({ message }) => message) };

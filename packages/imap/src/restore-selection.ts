@@ -1,8 +1,8 @@
-import { BackupError, type Path, type RestoreRequest, backupFiles } from "@backup/core";
+import { BackupError, type CollectionFiles, type Path, type RestoreRequest, backupFiles } from "@backup/core";
 import type { FolderName } from "./folder-names.js";
 import { folderMatcher } from "./list-folders.js";
 import type { RestoreLedger } from "./restore-ledger.js";
-import { type StoredFolder, storedFolder } from "./restore-messages.js";
+import { type StoredFolder, storedFolders } from "./restore-messages.js";
 
 export interface Selection {
   /** Globs over folders of the backup; empty: all. */
@@ -26,9 +26,9 @@ export async function selectFolders(
   const all = new Map<Path, FolderName>();
   const folders: StoredFolder[] = [];
   const isWanted = folderMatcher({ include: globs, exclude: [] });
-  for await (const files of backupFiles(request)) {
-    const folder = await storedFolder(files, request);
-    if (!folder) continue;
+  const collections: CollectionFiles[] = [];
+  for await (const files of backupFiles(request)) collections.push(files);
+  for (const folder of await storedFolders(collections, request)) {
     all.set(folder.path, folder.parts);
     const messages = folder.messages.filter(({ seconds }) => since === undefined || seconds * 1000 >= since);
     if (isWanted(folder.parts) && (since === undefined || messages.length > 0)) folders.push({ ...folder, messages });
