@@ -4,6 +4,7 @@ import { delimiter, join } from "node:path";
 import { OURS } from "../bench/contenders.mjs";
 import { readOptions, USAGE } from "../bench/options.mjs";
 import { runRemote } from "../bench/remote-run.mjs";
+import { runRestore } from "../bench/restore-run.mjs";
 import { run } from "../bench/run.mjs";
 
 /** The Debian package of every program that must be there, and of those that are compared. */
@@ -44,7 +45,7 @@ const main = async () => {
     return 2;
   }
   const wanted = (name) => options.only?.includes(name) ?? true;
-  const rivals = options.remote ? RIVALS_REMOTE : RIVALS;
+  const rivals = options.restore ? {} : options.remote ? RIVALS_REMOTE : RIVALS;
   const missing = Object.keys(rivals).filter(
     (name) => (options.remote || wanted(name)) && !installed(rivals[name].program),
   );
@@ -62,7 +63,7 @@ const main = async () => {
   process.env.PATH = `${process.env.PATH}${delimiter}/usr/sbin`;
   const abort = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => abort.abort(new Error("interrupted")));
-  const benchmark = options.remote ? runRemote : run;
+  const benchmark = options.restore ? runRestore : options.remote ? runRemote : run;
   return (await benchmark(options, { missing, signal: abort.signal })) ? 0 : 1;
 };
 

@@ -231,19 +231,22 @@ describe("backup restore imap", () => {
     expect(await readServer(target)).toEqual(before);
   });
 
-  it("stops where the account is full, says what is left, and goes on when there is room", async () => {
-    const quota = (rule: string) => ({
+  it.each([
+    ["one command", ""],
+    ["many", "imap_capability = IMAP4rev1 LITERAL+ NAMESPACE CHILDREN"],
+  ])("stops where the account is full, says what is left, and goes on when there is room: by %s", async (_, line) => {
+    await using target = await startDovecot({
       extraConfig: `
+${line}
 protocol imap {
   mail_plugins = $mail_plugins quota imap_quota
 }
 plugin {
   quota = maildir:User quota
-  quota_rule = *:${rule}
+  quota_rule = *:messages=40
   quota_grace = 0
 }`,
     });
-    await using target = await startDovecot(quota("messages=40"));
     const result = await restore(target, "backup");
     expect(result).toMatchObject({ code: 3, stderr: "" });
     const report = restoredBy(result);

@@ -10,9 +10,10 @@ export interface Appended {
   readonly bytes: Buffer;
 }
 
-/** How many messages one command may have: more than one by MULTIAPPEND (RFC 3502). */
-export function canAppendMany({ capabilities }: ImapFlow): boolean {
-  return capabilities.has("MULTIAPPEND");
+/** How a server takes several messages: by one command (RFC 3502), by several that do not wait for each other (RFC 7888), or not. */
+export function waysOf({ capabilities }: ImapFlow): "command" | "pipeline" | undefined {
+  if (capabilities.has("MULTIAPPEND")) return "command";
+  return capabilities.has("LITERAL+") ? "pipeline" : undefined;
 }
 
 /**
@@ -27,6 +28,39 @@ export async function appendMessages(client: ImapFlow, mailbox: string, messages
   const folder = { type: "ATOM", value: encodePath(client, mailbox) };
   const run = client.capabilities.has("LITERAL+") ? atOnce(messages, write) : inTurns(messages);
   (await exec("APPEND", [folder, ...run.attributes], { onSend: run.onSend })).next();
+}
+
+/**
+ * Stores messages by one APPEND each, all sent before the first is answered; for a server with LITERAL+. Says whether all of
+ * them were stored: where not, which ones is to be found out.
+ *
+ * Errors are imapflow's.
+ */
+export async function appendPipelined(
+  client: ImapFlow,
+  mailbox: string,
+  messages: readonly Appended[],
+): Promise<boolean> {
+  const last = messages.at(-1);
+  if (!last) return true;
+  const { write } = internalsOf(client);
+  const folder = encodePath(client, mailbox).replace(/["\\]/g, "\\$&");
+  let stored = 0;
+  // Imapflow has one command at a time. So it gets the last one; the answers to the others come with tags that it does not know.
+  const count = ({ response }: { readonly response: string }): void => void (response === "OK" && stored++);
+  client.on("response", count);
+  try {
+    for (const [index, message] of messages.slice(0, -1).entries()) {
+      write(Buffer.from(`P${index} APPEND "${folder}" ${headOf(message)}`));
+      write(message.bytes);
+    }
+    await appendMessages(client, mailbox, [last]);
+  } catch (error) {
+    if (!client.usable) throw error;
+  } finally {
+    client.off("response", count);
+  }
+  return stored === messages.length;
 }
 
 interface Internals {
@@ -52,9 +86,7 @@ interface Arguments {
 
 /** Imapflow waits for the server before each large literal; so the command ends with the first one's size, and the rest is written behind it. */
 function atOnce(messages: readonly Appended[], write: Internals["write"]): Arguments {
-  const heads = messages.map(({ flags, seconds, bytes }) => {
-    return `(${flags.join(" ")}) "${dateOf(seconds)}" {${bytes.byteLength}+}`;
-  });
+  const heads = messages.map(headOf);
   return {
     attributes: [{ type: "TEXT", value: heads[0] }],
     onSend() {
@@ -73,6 +105,11 @@ function inTurns(messages: readonly Appended[]): Arguments {
     { type: "LITERAL", value: bytes },
   ]);
   return { attributes };
+}
+
+/** What precedes the bytes: flags, date, and their size as a literal that waits for nobody. */
+function headOf({ flags, seconds, bytes }: Appended): string {
+  return `(${flags.join(" ")}) "${dateOf(seconds)}" {${bytes.byteLength}+}`;
 }
 
 function dateOf(seconds: number): string {

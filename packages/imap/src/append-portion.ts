@@ -1,6 +1,6 @@
 import { BackupError, type EventSink, type FileContent, type Store, contentOf, throwIfAborted } from "@backup/core";
 import { formatFlag } from "imapflow/lib/tools.js";
-import { type Appended, appendMessages, canAppendMany } from "./append-command.js";
+import { type Appended, appendMessages, appendPipelined, waysOf } from "./append-command.js";
 import { refusalOf } from "./append-refusal.js";
 import type { StoredMessage } from "./restore-messages.js";
 import { type Portion, isFull } from "./restore-portions.js";
@@ -11,7 +11,7 @@ export interface AppendLog {
   restored(messages: readonly StoredMessage[]): void;
   /** It is left out, and the others go on. */
   failed(message: StoredMessage, error: BackupError): void;
-  /** Sent, and no answer came: they may be there. */
+  /** Sent, and not answered one by one: they may be there. */
   uncertain(messages: readonly StoredMessage[]): void;
 }
 
@@ -42,7 +42,7 @@ export async function appendPortion(
 ): Promise<void> {
   const files = new Map(messages.map((message) => [message.file.path, message]));
   const client = await session.client(signal);
-  const most = canAppendMany(client) ? Number.POSITIVE_INFINITY : 1;
+  const most = waysOf(client) ? Number.POSITIVE_INFINITY : 1;
   const dropped = new Set<string>();
   let batch: Loaded[] = [];
   const send = async (): Promise<void> => {
@@ -119,7 +119,9 @@ async function appendBatch(session: ImapSession, appending: Appending, batch: re
   const client = await session.client(signal);
   const messages = batch.map(({ message }) => message);
   try {
-    await appendMessages(client, mailbox, batch);
+    if (batch.length === 1 || waysOf(client) === "command") await appendMessages(client, mailbox, batch);
+    // Some are there now: whoever compares the folder sees which.
+    else if (!(await appendPipelined(client, mailbox, batch))) return log.uncertain(messages);
     return log.restored(messages);
   } catch (error) {
     const refused = client.usable ? refusalOf(error) : undefined;

@@ -60,8 +60,10 @@ function startsWith(folder: FolderName, parts: readonly string[]): boolean {
   return folder.length > parts.length && parts.every((part, index) => part === folder[index]);
 }
 
+/** Control characters are in no name that a command can hold. */
 function plainPart(part: string, delimiter: string | null): string {
-  return (delimiter === null ? part : part.replaceAll(delimiter, INSTEAD)) || INSTEAD;
+  const plain = part.replace(/[\p{Cc}\p{Surrogate}]/gu, INSTEAD);
+  return (delimiter === null ? plain : plain.replaceAll(delimiter, INSTEAD)) || INSTEAD;
 }
 
 /** A name that was changed is made longer until no other folder has it; those that were not keep theirs. */
@@ -79,8 +81,7 @@ function unique(names: readonly TargetName[]): readonly TargetName[] {
 /** A name for a server that refused this one: without what some servers forbid. Undefined: there is nothing like that in it. */
 export function tamerName(mailbox: string, delimiter: string | null): string | undefined {
   const parts = delimiter === null ? [mailbox] : mailbox.split(delimiter);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
-  const tame = parts.map((part) => part.replace(/^[~#&-]|[./\\*%\x00-\x1f\x7f]/g, INSTEAD));
+  const tame = parts.map((part) => part.replace(/^[~#&-]|[./\\*%]/g, INSTEAD));
   const name = tame.join(delimiter ?? "");
   return name === mailbox ? undefined : name;
 }
