@@ -29,7 +29,8 @@ beforeAll(async () => {
   await using appender = await openAppender(loginOf(source));
   await appender.append("INBOX", [twin, twin]);
   account = await readServer(source);
-  expect(await mirror("backup")).toMatchObject({ code: 0 });
+  const { code, stderr } = await mirror("backup");
+  if (code !== 0) throw new Error(`no backup: ${stderr}`);
 });
 afterAll(async () => {
   await source?.stop();
@@ -59,6 +60,9 @@ describe("backup restore imap", () => {
     expect(restoredBy(result)).toMatchObject({ result: "done", items: total, restored: total, present: 0, failed: 0 });
     const there = await readServer(target);
     expect(contentsOf(there)).toEqual(contentsOf(account));
+    await using appender = await openAppender(loginOf(target));
+    const subscribed = (await appender.client.list()).filter((folder) => folder.subscribed).map(({ path }) => path);
+    expect(subscribed).toEqual(expect.arrayContaining(["Archive/2023", "Empty", "日本語"]));
     expect(there.folders.map(({ name }) => name)).toEqual(expect.arrayContaining(["Empty", "Entwürfe & Co", "日本語"]));
     const again = await restore(target, "backup");
     expect(again).toMatchObject({ code: 0, stderr: "" });
@@ -213,6 +217,17 @@ describe("backup restore imap", () => {
       expect(failures.some(({ item }) => item?.includes(`U${uid}D`))).toBe(true);
     expect(await restore(target, name)).toMatchObject({ code: 3 });
     expect(totalOf(await readServer(target))).toBe(totalOf(account) + 1);
+  });
+
+  it("does not send what is larger than the server says it takes", async () => {
+    const limit = "imap_capability = IMAP4rev1 LITERAL+ MULTIAPPEND NAMESPACE CHILDREN APPENDLIMIT=200000";
+    await using target = await startDovecot({ extraConfig: limit });
+    const result = await restore(target, "backup");
+    expect(result).toMatchObject({ code: 3, stderr: "" });
+    const large = account.folders.flatMap(({ messages }) => messages.filter(({ size }) => size > 200_000));
+    expect(large.length).toBeGreaterThan(0);
+    expect(restoredBy(result)).toMatchObject({ failed: large.length, restored: totalOf(account) - large.length });
+    expect(failuresOf(result)[0]?.message).toContain("the server takes no message of more than 200000");
   });
 
   it("recognises what a server changed on the way in: line feeds, and dates that it does not keep", async () => {

@@ -16,6 +16,12 @@ export function waysOf({ capabilities }: ImapFlow): "command" | "pipeline" | und
   return capabilities.has("LITERAL+") ? "pipeline" : undefined;
 }
 
+/** The largest message that the server takes, bytes (RFC 7889); undefined: it does not tell, or only folder by folder. */
+export function largestOf({ capabilities }: ImapFlow): number | undefined {
+  const limit = capabilities.get("APPENDLIMIT");
+  return typeof limit === "number" ? limit : undefined;
+}
+
 /**
  * Stores messages in a folder by one APPEND (RFC 9051, section 6.3.12; several by RFC 3502): all of them or none. Dates
  * are sent in UTC. With LITERAL+ (RFC 7888) that takes one round trip, whatever the sizes are; else one more for each
@@ -24,10 +30,10 @@ export function waysOf({ capabilities }: ImapFlow): "command" | "pipeline" | und
  * Errors are imapflow's.
  */
 export async function appendMessages(client: ImapFlow, mailbox: string, messages: readonly Appended[]): Promise<void> {
-  const { exec, write } = internalsOf(client);
+  const internals = internalsOf(client);
   const folder = { type: "ATOM", value: encodePath(client, mailbox) };
-  const run = client.capabilities.has("LITERAL+") ? atOnce(messages, write) : inTurns(messages);
-  (await exec("APPEND", [folder, ...run.attributes], { onSend: run.onSend })).next();
+  const run = client.capabilities.has("LITERAL+") ? atOnce(messages, internals) : inTurns(messages);
+  (await internals.exec("APPEND", [folder, ...run.attributes], { onSend: run.onSend })).next();
 }
 
 /**
@@ -43,7 +49,7 @@ export async function appendPipelined(
 ): Promise<boolean> {
   const last = messages.at(-1);
   if (!last) return true;
-  const { write } = internalsOf(client);
+  const internals = internalsOf(client);
   const folder = encodePath(client, mailbox).replace(/["\\]/g, "\\$&");
   let stored = 0;
   // Imapflow has one command at a time. So it gets the last one; the answers to the others come with tags that it does not know.
@@ -51,8 +57,8 @@ export async function appendPipelined(
   client.on("response", count);
   try {
     for (const [index, message] of messages.slice(0, -1).entries()) {
-      write(Buffer.from(`P${index} APPEND "${folder}" ${headOf(message)}`));
-      write(message.bytes);
+      internals.write(Buffer.from(`P${index} APPEND "${folder}" ${headOf(message)}`));
+      internals.write(message.bytes);
     }
     await appendMessages(client, mailbox, [last]);
   } catch (error) {
@@ -75,8 +81,7 @@ interface Internals {
 }
 
 function internalsOf(client: ImapFlow): Internals {
-  const { exec, write } = client as unknown as Internals;
-  return { exec: exec.bind(client), write: write.bind(client) };
+  return client as unknown as Internals;
 }
 
 interface Arguments {
@@ -85,14 +90,14 @@ interface Arguments {
 }
 
 /** Imapflow waits for the server before each large literal; so the command ends with the first one's size, and the rest is written behind it. */
-function atOnce(messages: readonly Appended[], write: Internals["write"]): Arguments {
+function atOnce(messages: readonly Appended[], internals: Internals): Arguments {
   const heads = messages.map(headOf);
   return {
     attributes: [{ type: "TEXT", value: heads[0] }],
     onSend() {
       for (const [index, { bytes }] of messages.entries()) {
         const head = heads[index + 1];
-        write(head === undefined ? bytes : Buffer.concat([bytes, Buffer.from(` ${head}`)]));
+        internals.write(head === undefined ? bytes : Buffer.concat([bytes, Buffer.from(` ${head}`)]));
       }
     },
   };

@@ -1,6 +1,6 @@
 import { BackupError, type EventSink, type FileContent, type Store, contentOf, throwIfAborted } from "@backup/core";
 import { formatFlag } from "imapflow/lib/tools.js";
-import { type Appended, appendMessages, appendPipelined, waysOf } from "./append-command.js";
+import { type Appended, appendMessages, appendPipelined, largestOf, waysOf } from "./append-command.js";
 import { refusalOf } from "./append-refusal.js";
 import type { StoredMessage } from "./restore-messages.js";
 import { type Portion, isFull } from "./restore-portions.js";
@@ -40,8 +40,12 @@ export async function appendPortion(
   { destination: { stored, folder }, takes, messages }: Portion,
   { store, log, isSuspect, isStopped, onEvent, signal }: AppendOptions,
 ): Promise<void> {
-  const files = new Map(messages.map((message) => [message.file.path, message]));
   const client = await session.client(signal);
+  const largest = largestOf(client) ?? Number.POSITIVE_INFINITY;
+  for (const message of messages)
+    if (message.size > largest) log.failed(message, tooLarge(stored.name, message, largest));
+  const fitting = messages.filter(({ size }) => size <= largest);
+  const files = new Map(fitting.map((message) => [message.file.path, message]));
   const most = waysOf(client) ? Number.POSITIVE_INFINITY : 1;
   const dropped = new Set<string>();
   let batch: Loaded[] = [];
@@ -51,7 +55,7 @@ export async function appendPortion(
     if (full.length > 0) await appendBatch(session, { name: stored.name, mailbox: folder.mailbox, log, signal }, full);
   };
   for await (const content of store.contents(
-    messages.map(({ file }) => file),
+    fitting.map(({ file }) => file),
     signal,
   )) {
     if (isStopped()) break;
@@ -73,6 +77,11 @@ export async function appendPortion(
     const message = `folder ${stored.name}: the server does not keep the keywords ${[...dropped].join(", ")}; messages are restored without them`;
     onEvent({ type: "warning", code: "KEYWORDS_DROPPED", message });
   }
+}
+
+function tooLarge(name: string, { file, size }: StoredMessage, largest: number): BackupError {
+  const message = `folder ${name}: ${file.path} has ${size} bytes, and the server takes no message of more than ${largest}; it is left out`;
+  return new BackupError("ITEM_REFUSED", message);
 }
 
 /** A file as it is to be sent; not where its bytes are not those that its name says. */

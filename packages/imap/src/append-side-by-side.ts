@@ -2,13 +2,14 @@ import { setMaxListeners } from "node:events";
 import { type BackupError, isBackupError, throwIfAborted } from "@backup/core";
 import { type AppendLog, type AppendOptions, appendPortion } from "./append-portion.js";
 import { type Connections, type Lane, isLost } from "./connections.js";
+import type { Destination } from "./restore-folders.js";
 import type { StoredMessage } from "./restore-messages.js";
 import type { Portion } from "./restore-portions.js";
 
 export interface AppendingOptions extends Omit<AppendOptions, "isStopped"> {
   readonly connections: Connections;
-  /** The server takes no messages for this folder. */
-  readonly onFolderRefused: (portion: Portion, error: BackupError) => void;
+  /** The server takes no messages for this folder; told once. */
+  readonly onFolderRefused: (destination: Destination, error: BackupError) => void;
 }
 
 /**
@@ -25,7 +26,7 @@ export async function appendSideBySide(
   const signal = AbortSignal.any([caller, stop.signal]);
   // Each connection listens: that is no leak.
   setMaxListeners(0, signal);
-  const refused = new Set<string>();
+  const refused = new Set<Destination>();
   let full: BackupError | undefined;
 
   /** False: the connection is of no more use. */
@@ -43,8 +44,8 @@ export async function appendSideBySide(
       throwIfAborted(signal);
       if (isBackupError(error, "OVER_QUOTA")) full = error;
       else if (isBackupError(error, "COLLECTION_UNAVAILABLE")) {
-        refused.add(portion.destination.stored.path);
-        onFolderRefused(portion, error);
+        if (!refused.has(portion.destination)) onFolderRefused(portion.destination, error);
+        refused.add(portion.destination);
       } else if (isLost(lane, error) || (isConnectionLost(error) && left.size < portion.messages.length)) {
         if (left.size > 0) queue.unshift({ ...portion, messages: portion.messages.filter((each) => left.has(each)) });
         if (lane.isSpare) connections.retire(lane, error);
@@ -59,7 +60,7 @@ export async function appendSideBySide(
       for (let isOfUse = true; isOfUse && !full; ) {
         const portion = queue.shift();
         if (!portion) return;
-        isOfUse = refused.has(portion.destination.stored.path) || (await append(lane, portion));
+        isOfUse = refused.has(portion.destination) || (await append(lane, portion));
       }
     } finally {
       connections.release(lane);

@@ -2,6 +2,7 @@ import { BackupError, type RestoreReport, type RestoreRequest, type Target, isBa
 import { appendSideBySide } from "./append-side-by-side.js";
 import { Connections } from "./connections.js";
 import { compareFolder } from "./restore-compare.js";
+import type { Destination } from "./restore-folders.js";
 import { RestoreLedger } from "./restore-ledger.js";
 import type { StoredMessage } from "./restore-messages.js";
 import { type Portion, portionsOf } from "./restore-portions.js";
@@ -50,13 +51,14 @@ export class ImapTarget implements Target {
     const { store, onEvent, signal } = request;
     let left: readonly Portion[] = missing.filter(({ messages }) => messages.length > 0);
     while (left.length > 0) {
+      const asked = new Map(left.map(({ destination, messages }) => [destination, messages]));
+      const of = (destination: Destination) => asked.get(destination) ?? [];
       const full = await appendSideBySide(portionsOf(left), {
         connections: this.#connections,
         store,
         log: ledger,
         isSuspect: ledger.isSuspect,
-        onFolderRefused: ({ destination, messages }, error) =>
-          ledger.unavailable(destination.stored.name, error, messages),
+        onFolderRefused: (destination, error) => ledger.unavailable(destination.stored.name, error, of(destination)),
         onEvent,
         signal,
       });

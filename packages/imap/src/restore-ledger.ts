@@ -41,6 +41,7 @@ export class RestoreLedger implements AppendLog {
   restored(messages: readonly StoredMessage[]): void {
     for (const message of messages) {
       this.#restored.add(message);
+      this.#failed.delete(message);
       this.#bytes += message.size;
     }
     const [items, bytes, totalItems, totalBytes] = [

@@ -148,7 +148,8 @@ export class RsyncOnlyStore implements Store {
     checkPath(path);
     const file = { path, size: 0, mtime: 0 };
     const [content] = await pullContents(this.#tree, [file], { where: this.name, signal });
-    if (!content || "error" in content) throw content?.error;
+    if (!content) throw new TypeError(`no answer for ${path}`);
+    if ("error" in content) throw content.error;
     return content.bytes;
   }
 
