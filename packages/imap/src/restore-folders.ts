@@ -14,8 +14,8 @@ export interface Destination {
 
 export interface MakeOptions {
   readonly delimiter: string | null;
-  /** Names that the target has, or that are given to others. */
-  readonly taken: ReadonlySet<string>;
+  /** Names that are given to folders; another one that is chosen is added. */
+  readonly taken: Set<string>;
   readonly signal: AbortSignal;
   readonly onEvent: EventSink;
 }
@@ -33,6 +33,7 @@ export async function makeFolder(
   if (!refused) return { stored, folder, isThere: true };
   let tame = tamerName(folder.mailbox, delimiter);
   while (tame !== undefined && taken.has(tame)) tame += "_";
+  if (tame !== undefined) taken.add(tame);
   if (tame === undefined || (await tryToMake(session, tame, signal)))
     return {
       name: stored.name,

@@ -118,12 +118,12 @@ function destinationsOf(
   });
 }
 
-/** One after the other: parents come before what is in them, and no two commands make the same one. */
+/** Parents before what is in them, and of each depth several at once. */
 async function makeAll(
   connections: Connections,
   {
     planned,
-    account,
+    account: { namespace },
     request: { signal, onEvent },
     ledger,
   }: {
@@ -133,21 +133,20 @@ async function makeAll(
     readonly ledger: RestoreLedger;
   },
 ): Promise<readonly Destination[]> {
-  const { delimiter } = account.namespace;
+  const { delimiter } = namespace;
   const taken = new Set(planned.map(({ folder }) => folder.mailbox));
-  const made: Destination[] = [];
-  for (const destination of planned) {
-    const result = destination.isThere
-      ? destination
-      : await connections.use(signal, (session) =>
-          makeFolder(session, destination, { delimiter, taken, signal, onEvent }),
-        );
-    if (isUnavailable(result)) {
-      ledger.unavailable(result.name, result.error, destination.stored.messages);
-      continue;
-    }
-    taken.add(result.folder.mailbox);
-    made.push(result);
+  const options = { delimiter, taken, signal, onEvent };
+  const make = (destination: Destination): Promise<Destination | Unavailable> =>
+    connections.use(signal, (session) => makeFolder(session, destination, options));
+  const depthOf = ({ folder }: Destination): number =>
+    delimiter === null ? 1 : folder.mailbox.split(delimiter).length;
+  const lacking = planned.filter(({ isThere }) => !isThere);
+  const made: Destination[] = planned.filter(({ isThere }) => isThere);
+  for (const depth of [...new Set(lacking.map(depthOf))].toSorted((a, b) => a - b)) {
+    const level = lacking.filter((destination) => depthOf(destination) === depth);
+    for (const [index, result] of (await Promise.all(level.map(make))).entries())
+      if (isUnavailable(result)) ledger.unavailable(result.name, result.error, level[index]?.stored.messages);
+      else made.push(result);
   }
   return made;
 }
