@@ -30,6 +30,10 @@ npm run bench -- --remote [--rounds N] [--messages N] [--scale F] [--compress] [
 
 npm run bench -- --verify [--rounds N] [--messages N] [--scale F] [--cache DIR]
                   reads a backup back: backup verify here and by ssh, beside sha256sum
+npm run bench -- --restore [--rounds N] [--messages N] [--scale F] [--rtt A,B] [--cache DIR]
+  backup restore imap into an empty account, beside a loop of imapflow's append, which runs once: one message at a time
+  --messages N    messages in the backup (1000)
+  --rtt A,B       milliseconds of a round trip to the server, each in turn (40)
 `;
 
 /**
@@ -46,13 +50,14 @@ export const readOptions = (argv) => {
       big: { type: "boolean", default: false },
       mixed: { type: "boolean", default: false },
       small: { type: "boolean", default: false },
-      messages: { type: "string", default: "20000" },
+      messages: { type: "string" },
       scale: { type: "string", default: "1" },
       compress: { type: "boolean", default: false },
       ours: { type: "string", default: process.env.BENCH_OURS || OURS },
       cache: { type: "string", default: join(TOP, ".bench") },
       remote: { type: "boolean", default: false },
       verify: { type: "boolean", default: false },
+      restore: { type: "boolean", default: false },
       rtt: { type: "string" },
       "rclone-messages": { type: "string", default: "2000" },
       help: { type: "boolean", short: "h", default: false },
@@ -77,14 +82,15 @@ export const readOptions = (argv) => {
     big: values.big,
     mixed: values.mixed,
     small: values.small,
-    messages: Math.ceil(positive("--messages", values.messages) * scale),
+    messages: Math.ceil(positive("--messages", values.messages ?? (values.restore ? "1000" : "20000")) * scale),
     bigBytes: Math.ceil(200e6 * scale),
     compress: values.compress,
     ours: values.ours,
     cache: values.cache,
     remote: values.remote,
     verify: values.verify,
-    rtts: (values.rtt ?? (values.remote ? "0,40" : "0"))
+    restore: values.restore,
+    rtts: (values.rtt ?? (values.remote ? "0,40" : values.restore ? "40" : "0"))
       .split(",")
       .map((text) => (text === "0" ? 0 : positive("--rtt", text))),
     rcloneMessages: Math.ceil(positive("--rclone-messages", values["rclone-messages"])),

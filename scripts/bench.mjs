@@ -4,6 +4,7 @@ import { delimiter, join } from "node:path";
 import { OURS } from "../bench/contenders.mjs";
 import { readOptions, USAGE } from "../bench/options.mjs";
 import { runRemote } from "../bench/remote-run.mjs";
+import { runRestore } from "../bench/restore-run.mjs";
 import { run } from "../bench/run.mjs";
 import { runVerify } from "../bench/verify-run.mjs";
 
@@ -32,6 +33,13 @@ const executable = (path) => {
   }
 };
 
+/** @param {import("../bench/options.mjs").Options} options */
+const benchmarkOf = ({ verify, restore, remote }) => {
+  if (verify) return runVerify;
+  if (restore) return runRestore;
+  return remote ? runRemote : run;
+};
+
 const main = async () => {
   const options = readOptions(process.argv.slice(2));
   if (options.help) {
@@ -46,7 +54,7 @@ const main = async () => {
     return 2;
   }
   const wanted = (name) => options.only?.includes(name) ?? true;
-  const rivals = options.verify ? {} : options.remote ? RIVALS_REMOTE : RIVALS;
+  const rivals = options.verify || options.restore ? {} : options.remote ? RIVALS_REMOTE : RIVALS;
   const missing = Object.keys(rivals).filter(
     (name) => (options.remote || wanted(name)) && !installed(rivals[name].program),
   );
@@ -64,7 +72,7 @@ const main = async () => {
   process.env.PATH = `${process.env.PATH}${delimiter}/usr/sbin`;
   const abort = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => abort.abort(new Error("interrupted")));
-  const benchmark = options.verify ? runVerify : options.remote ? runRemote : run;
+  const benchmark = benchmarkOf(options);
   return (await benchmark(options, { missing, signal: abort.signal })) ? 0 : 1;
 };
 

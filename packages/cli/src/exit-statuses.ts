@@ -24,7 +24,7 @@ export const EXIT_STATUSES: readonly ExitStatus[] = [
   {
     status: EXIT.partial,
     short: "partly done",
-    text: "Partly done: something is missing from the backup and was named. Nothing was deleted, unless files of ours turned out to be missing after that; the next run tries again. Of ls: something is missing or has changed since the last run. Of verify: something is damaged, missing, or not as on the server.",
+    text: "Partly done: something is missing from the backup and was named. Nothing was deleted, unless files of ours turned out to be missing after that; the next run tries again. Of ls: something is missing or has changed since the last run. Of verify: something is damaged, missing, or not as on the server. Of restore: something was left out and was named.",
   },
   {
     status: EXIT.unreported,

@@ -12,10 +12,10 @@ import {
 import { parseServer } from "@backup/imap/server";
 import type { ActionContext } from "./action.js";
 import type { OpenBackup } from "./open-backup.js";
-import { type AccountArguments, openAccount } from "./types/imap-account.js";
+import { type SourceArguments, openSource } from "./types/imap-source.js";
 
 /** Options of a command that asks the server of a backup. */
-export interface ServerArguments extends Omit<AccountArguments, "user" | "server"> {
+export interface ServerArguments extends Omit<SourceArguments, "user" | "server"> {
   readonly server?: string | undefined;
   readonly user?: string | undefined;
 }
@@ -34,7 +34,7 @@ export interface ServerMeans {
 export function accountAt(
   args: ServerArguments & { readonly server: string },
   { type, backup: { source } }: Pick<OpenBackup, "type" | "backup">,
-): AccountArguments {
+): SourceArguments {
   if (type !== "imap")
     throw new BackupError("USAGE", `--server is for backups of mail accounts, and this is ${source}`);
   const address = source.slice(type.length + 1);
@@ -45,20 +45,20 @@ export function accountAt(
 
 /** Lists all of the account, and says how the backup differs. */
 export async function compareWith(
-  account: AccountArguments,
+  account: SourceArguments,
   { store, onEvent, context }: ServerMeans,
 ): Promise<Differences> {
-  await using source = await openAccount(account, { ...context, onEvent });
+  await using source = await openSource(account, { ...context, onEvent });
   return await findDifferences({ source, store, signal: context.signal, onEvent });
 }
 
 /** A run that takes damaged files for missing ones, and deletes nothing. */
 export async function repairFrom(
-  account: AccountArguments,
+  account: SourceArguments,
   found: readonly Damage[],
   { store, onEvent, context }: ServerMeans,
 ): Promise<Report> {
   const damaged = new Set(found.filter(isDamagedFile).map(({ path = "" }) => path));
-  await using source = await openAccount(account, { ...context, onEvent });
+  await using source = await openSource(account, { ...context, onEvent });
   return await backup({ source, store, signal: context.signal, onEvent, damaged, full: true, keepDeleted: true });
 }

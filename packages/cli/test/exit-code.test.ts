@@ -19,6 +19,8 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   HOST_KEY_CHANGED: 1,
   HOST_KEY_UNKNOWN: 1,
   HOST_UNKNOWN: 1,
+  ITEM_REFUSED: 1,
+  OVER_QUOTA: 1,
   ITEM_MISSING: 1,
   ITEM_UNREADABLE: 1,
   LEASE_HELD: 1,

@@ -1,5 +1,6 @@
 import type { Damage } from "./damage.js";
 import type { Report } from "./report.js";
+import type { RestoreReport } from "./restore.js";
 
 /**
  * What a run says while it goes on, one plain object each, in the order in which it happens.
@@ -59,6 +60,28 @@ export type BackupEvent =
     }
   /** Something at a destination is not as it should be: `backup verify`. */
   | ({ readonly type: "damage" } & Damage)
+  /** A collection of a backup was compared with the target of a restore. */
+  | {
+      readonly type: "restoring";
+      readonly name: string;
+      /** What it is called there. */
+      readonly target: string;
+      readonly items: number;
+      readonly present: number;
+      /** To be restored. */
+      readonly missing: number;
+    }
+  /** All is compared; this is what a restore will do. */
+  | {
+      readonly type: "restore-plan";
+      readonly collections: number;
+      readonly items: number;
+      readonly present: number;
+      readonly missing: number;
+      /** Of what is missing. */
+      readonly bytes: number;
+    }
+  | { readonly type: "restored"; readonly report: RestoreReport }
   /** For DEBUG: what the layers below do. */
   | { readonly type: "debug"; readonly message: string }
   | { readonly type: "end"; readonly report: Report };

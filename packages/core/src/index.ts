@@ -10,6 +10,7 @@ export {
 } from "./errors.js";
 export type { BackupEvent, EventSink } from "./events.js";
 export type { Report } from "./report.js";
+export type { RestoreReport, RestoreRequest, Target } from "./restore.js";
 export type {
   Body,
   Candidate,
@@ -27,8 +28,10 @@ export type {
   Stored,
   Unavailable,
 } from "./model.js";
+export { isUnavailable } from "./model.js";
 export type { Source, View } from "./source.js";
-export type { Description, Digested, Move, Place, Store } from "./store.js";
+export type { Description, Digested, FileContent, Move, Place, Store } from "./store.js";
+export { type ReadAhead, readAhead } from "./read-ahead.js";
 export { LocalStore, type LocalStoreOptions } from "./local-store.js";
 export { type Lease, type LeaseFile, LEASE_TIMING, type LeaseTiming, takeLease } from "./lease.js";
 export { isDeadHere, processMark } from "./process-mark.js";

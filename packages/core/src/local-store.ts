@@ -25,7 +25,8 @@ import { linkFiles } from "./local-link.js";
 import { putBatches } from "./local-put.js";
 import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "./model.js";
 import { PRIVATE, checkPath, parentOf } from "./paths.js";
-import type { Description, Digested, Move, Place, Store } from "./store.js";
+import { readAhead } from "./read-ahead.js";
+import type { Description, Digested, FileContent, Move, Place, Store } from "./store.js";
 import { syncDirectory } from "./sync-directory.js";
 import { withinBackup } from "./within-backup.js";
 
@@ -39,6 +40,8 @@ export interface LocalStoreOptions {
 
 /** Names in one go between two turns of the event loop. */
 const STAT_CHUNK = 1000;
+/** Files that are read at once. */
+const LANES = 8;
 
 /** A directory of this machine as a store. Nothing is made before `lease` is taken. */
 export class LocalStore implements Store {
@@ -132,6 +135,10 @@ export class LocalStore implements Store {
     const bytes = await this.#guard(ignoring(["ENOENT", "ENOTDIR"], readFile(this.#at(path))));
     if (!bytes) throw new BackupError("NOT_FOUND", `${this.name} has no ${path}`);
     return bytes;
+  }
+
+  contents(files: readonly Stored[], signal: AbortSignal): AsyncGenerator<FileContent> {
+    return readAhead(files, { read: (path) => this.read(path, signal), lanes: LANES, signal });
   }
 
   async heads(paths: readonly Path[], bytes: number, signal: AbortSignal): Promise<ReadonlyMap<Path, Uint8Array>> {

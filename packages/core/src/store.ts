@@ -1,5 +1,5 @@
-import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "./model.js";
 import type { BackupError } from "./errors.js";
+import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "./model.js";
 import type { Lease } from "./lease.js";
 
 export interface Move {
@@ -17,10 +17,14 @@ export interface Place {
   readonly same?: Path | undefined;
 }
 
-/** What the bytes of a file were found to be: `digest` as in Content. Or why they could not be read. */
+/** What the bytes of a file were found to be: `digest` as in Content. Or why they cannot be had: `NOT_FOUND` or `ITEM_UNREADABLE`. */
 export type Digested =
   | { readonly path: Path; readonly digest: string }
-  /** NOT_FOUND, ITEM_UNREADABLE */
+  | { readonly path: Path; readonly error: BackupError };
+
+/** A whole file, or why it cannot be had: `NOT_FOUND` or `ITEM_UNREADABLE`. */
+export type FileContent =
+  | { readonly path: Path; readonly bytes: Uint8Array }
   | { readonly path: Path; readonly error: BackupError };
 
 /** What a store is and can do, for a person who wonders whether to trust it. */
@@ -72,6 +76,13 @@ export interface Store extends AsyncDisposable {
 
   /** @throws BackupError NOT_FOUND */
   read(path: Path, signal: AbortSignal): Promise<Uint8Array>;
+
+  /**
+   * Whole files, in this order; the next ones are read while the caller works on one, and what stands ready is bounded. A
+   * file that cannot be read is its own error; one of the store itself ends the call.
+   * @param files as `list` gave them: their sizes say how many are read at once
+   */
+  contents(files: readonly Stored[], signal: AbortSignal): AsyncIterable<FileContent>;
 
   /** The first bytes of files, so many at most. A file that is missing, or cannot be read in part, is left out. */
   heads(paths: readonly Path[], bytes: number, signal: AbortSignal): Promise<ReadonlyMap<Path, Uint8Array>>;

@@ -9,6 +9,26 @@ const LETTERS = new Map([
   ["\\deleted", "T"],
 ]);
 
+const FLAGS: ReadonlyMap<string, string> = new Map([
+  ["D", "\\Draft"],
+  ["F", "\\Flagged"],
+  ["R", "\\Answered"],
+  ["S", "\\Seen"],
+  ["T", "\\Deleted"],
+]);
+
+/** The system flags, and the keywords, that letters of a name stand for; a letter that nothing has is left out. */
+export function flagsOf(
+  letters: string,
+  table: KeywordTable,
+): { readonly flags: string[]; readonly keywords: string[] } {
+  const found = Array.from(letters, (letter) => ({ flag: FLAGS.get(letter), keyword: table.nameOf(letter) }));
+  return {
+    flags: found.flatMap(({ flag }) => flag ?? []),
+    keywords: found.flatMap(({ keyword }) => keyword ?? []),
+  };
+}
+
 /** A message's flags as they stand in its name, and the keywords that have no letter. */
 export interface Letters {
   /** ASCII order, each once. */

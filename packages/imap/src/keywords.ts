@@ -33,6 +33,11 @@ export class KeywordTable {
     return letter;
   }
 
+  /** The keyword that has this letter. */
+  nameOf(letter: string): string | undefined {
+    return this.#names[LETTERS.indexOf(letter)];
+  }
+
   /** Empty: the folder has no keywords. */
   toString(): string {
     return this.#names.map((name, number) => (name === undefined ? "" : `${number} ${name}\n`)).join("");
@@ -42,6 +47,22 @@ export class KeywordTable {
 /** One line of the file of keywords without a letter; what a line cannot hold is percent-encoded. */
 export function moreKeywordsLine(id: string, keywords: readonly string[]): string {
   return `${[id, ...keywords.map((keyword) => encodeURI(keyword.replace(/\p{Surrogate}/gu, "\ufffd")))].join(" ")}\n`;
+}
+
+/** The keywords of such a file by message; a line that is none is left out. */
+export function readMoreKeywords(text: string): ReadonlyMap<string, readonly string[]> {
+  const lines = text.split("\n").map((line) => line.split(" "));
+  return new Map(lines.map(([id = "", ...encoded]) => [id, encoded.map(decode)]));
+}
+
+/** What is no encoding is the keyword itself. */
+function decode(text: string): string {
+  try {
+    return decodeURI(text);
+  } catch (error) {
+    if (error instanceof URIError) return text;
+    throw error;
+  }
 }
 
 /** Keywords are compared without case (RFC 9051, section 2.3.2). */

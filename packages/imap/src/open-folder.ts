@@ -11,19 +11,24 @@ export interface OpenFolder {
   readonly mailbox: MailboxObject;
 }
 
+export interface OpenOptions {
+  /** What the server tells of it is of now. */
+  readonly fresh: boolean;
+  /** It can tell what changed since another time, where the server can. */
+  readonly changes?: boolean;
+  /** SELECT instead of EXAMINE: the server tells then which flags may be stored. Such a folder is never closed by CLOSE. */
+  readonly write?: boolean;
+  readonly signal: AbortSignal;
+}
+
 /**
- * Opens a folder read-only, on a new connection if need be. What the server tells of it is of now if `fresh`; it can tell
- * what changed since another time if `changes`, and the server can.
+ * Opens a folder, read-only unless it is to be written, on a new connection if need be.
  * @throws BackupError COLLECTION_UNAVAILABLE when the server refuses this folder; anything else concerns the server
  */
 export async function openFolder(
   session: ImapSession,
   folder: Folder,
-  {
-    fresh,
-    changes = false,
-    signal,
-  }: { readonly fresh: boolean; readonly changes?: boolean; readonly signal: AbortSignal },
+  { fresh, changes = false, write = false, signal }: OpenOptions,
 ): Promise<OpenFolder> {
   for (let attempt = 1; ; attempt++) {
     const client = await session.client(signal);
@@ -33,7 +38,7 @@ export async function openFolder(
       if (changes) await session.enableChanges(client);
       // Imapflow asks for a folder that it has not listed on this connection by a LIST of its own.
       (client as unknown as Listing).folders.set(folder.mailbox, { path: folder.mailbox });
-      const opened = await client.mailboxOpen(folder.mailbox, { readOnly: true });
+      const opened = await client.mailboxOpen(folder.mailbox, { readOnly: !write });
       // Imapflow's type does not say so, but a server may leave it out; without it no UID means anything.
       if (!/^\d{1,20}$/.test(String(opened.uidValidity)))
         throw new BackupError("PROTOCOL", "the server tells no UIDVALIDITY for it", { transient: true });

@@ -1,22 +1,14 @@
 import { type Candidate, type Path, type Proof, isBackupError, throwIfAborted } from "@backup/core";
 import type { Connections } from "./connections.js";
+import { HEAD, MOST_HEADS, addHeads } from "./fetch-heads.js";
 import type { Folder } from "./list-folders.js";
 import type { MessageItem } from "./mail-item.js";
 import { openFolder } from "./open-folder.js";
 import type { ImapSession } from "./session.js";
-import { cutBatches, uidSet } from "./uid-batches.js";
+import { cutBatches } from "./uid-batches.js";
 
 /** First bytes of files at the destination. */
 export type Heads = (paths: readonly Path[], bytes: number) => Promise<ReadonlyMap<Path, Uint8Array>>;
-
-/**
- * How much of a message's header proves that it is the same one, bytes: of received mail the id that a server gave it, of
- * other mail date, sender and Message-ID. Beside them size and INTERNALDATE are equal.
- */
-const HEAD = 256;
-
-/** Messages of one FETCH, and their files at the destination. */
-const MOST = 500;
 
 interface Proving {
   readonly connections: Connections;
@@ -81,9 +73,11 @@ async function fetchHeads(
   try {
     const { client, mailbox } = await openFolder(session, folder, { fresh: false, signal });
     if (mailbox.uidValidity !== items[0]?.uidValidity) return heads;
-    const set = uidSet(items.map(({ uid }) => uid));
-    for await (const row of client.fetch(set, { uid: true, source: { start: 0, maxLength: HEAD } }, { uid: true }))
-      if (Buffer.isBuffer(row.source)) heads.set(row.uid, row.source.subarray(0, HEAD));
+    await addHeads(
+      client,
+      items.map(({ uid }) => uid),
+      heads,
+    );
   } catch (error) {
     throwIfAborted(signal);
     const problem = session.error(error);
@@ -104,7 +98,7 @@ function batchesOf(candidates: readonly MessageCandidate[]): readonly (readonly 
   }
   return [...byFolder.values()].flatMap((group) => {
     const sized = group.map((candidate) => ({ candidate, uid: candidate.item.uid, size: 1 }));
-    const batches = cutBatches(sized, { bytes: MOST, setLength: 4000 });
+    const batches = cutBatches(sized, { bytes: MOST_HEADS, setLength: 4000 });
     return batches.map((batch) => batch.map(({ candidate }) => candidate));
   });
 }

@@ -129,6 +129,11 @@ export class ImapSession implements AsyncDisposable {
     return imapError(error, { server, ...toPlace(login) });
   }
 
+  /** What the server said, as a person may see it. */
+  said(text: unknown): string {
+    return JSON.stringify(plainText(typeof text === "string" ? text : "", secretsOf(this.#options.login)));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#obey(undefined);
     const client = this.#client;

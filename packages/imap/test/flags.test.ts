@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { flagLetters } from "../src/flags.js";
-import { KeywordTable } from "../src/keywords.js";
+import { flagLetters, flagsOf } from "../src/flags.js";
+import { KeywordTable, moreKeywordsLine, readMoreKeywords } from "../src/keywords.js";
 
 const LETTER: Readonly<Record<string, string>> = {
   "\\Draft": "D",
@@ -58,6 +58,22 @@ describe("flags", () => {
           const named = letter !== undefined && letters.includes(letter);
           expect(named || rest.includes(keyword)).toBe(true);
         }
+      }),
+    );
+  });
+
+  it("and keywords are read back from letters and table as they were written", () => {
+    fc.assert(
+      fc.property(fc.array(flag, { maxLength: 60 }), (flags) => {
+        const table = new KeywordTable();
+        const { letters, rest } = flagLetters(flags, table);
+        const read = flagsOf(letters, new KeywordTable(String(table)));
+        const more = readMoreKeywords(moreKeywordsLine("V1U1", rest)).get("V1U1") ?? [];
+        expect(read.flags.every((name) => flags.some((one) => one.toLowerCase() === name.toLowerCase()))).toBe(true);
+        const fold = (names: readonly string[]) => [...new Set(names.map((name) => name.toLowerCase()))].toSorted();
+        const plain = (name: string) => name.replace(/\p{Surrogate}/gu, "\ufffd");
+        const keywords = flags.filter((name) => !name.startsWith("\\")).map(plain);
+        expect(fold([...read.keywords, ...more])).toEqual(fold(keywords));
       }),
     );
   });

@@ -6,6 +6,7 @@ import {
   type Description,
   type Digested,
   type Directory,
+  type FileContent,
   type Item,
   type Lease,
   type Move,
@@ -67,6 +68,10 @@ export class PendingStore implements Store {
 
   async read(path: Path, signal: AbortSignal): Promise<Uint8Array> {
     return (await this.#store(signal)).read(path, signal);
+  }
+
+  async *contents(files: readonly Stored[], signal: AbortSignal): AsyncGenerator<FileContent> {
+    yield* (await this.#store(signal)).contents(files, signal);
   }
 
   async heads(paths: readonly Path[], bytes: number, signal: AbortSignal): Promise<ReadonlyMap<Path, Uint8Array>> {

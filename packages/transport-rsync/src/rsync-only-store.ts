@@ -1,5 +1,3 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   BackupError,
@@ -9,6 +7,7 @@ import {
   type Digested,
   type Directory,
   type EventSink,
+  type FileContent,
   type Item,
   type Lease,
   type LeaseTiming,
@@ -22,7 +21,6 @@ import {
   checkPath,
   isBackupError,
   parentOf,
-  systemCode,
   throwIfAborted,
 } from "@backup/core";
 import type { RemoteShell } from "./connection.js";
@@ -35,6 +33,7 @@ import { groupMoves, moveByCopying } from "./rsync-moves.js";
 import { type RunRsync, rsyncProgram } from "./rsync-process.js";
 import { oneAtATime } from "./rsync-queue.js";
 import { type RsyncSender, rsyncSender } from "./rsync-sender.js";
+import { pullBatches, pullContents } from "./rsync-contents.js";
 import { holdsColon, makeRoot } from "./rsync-root.js";
 import { RsyncTree } from "./rsync-tree.js";
 import type { Outgoing } from "./sender.js";
@@ -149,15 +148,19 @@ export class RsyncOnlyStore implements Store {
   async read(path: Path, signal: AbortSignal): Promise<Uint8Array> {
     throwIfAborted(signal);
     checkPath(path);
-    return this.#tree.scratch(async (local) => {
-      try {
-        await this.#tree.pull([path], local, signal);
-        return await readFile(join(local, path));
-      } catch (error) {
-        if (systemCode(error) !== "ENOENT" && !isBackupError(error, "NOT_FOUND")) throw error;
-        throw new BackupError("NOT_FOUND", `${this.name} has no ${path}`, { cause: error });
-      }
-    });
+    const file = { path, size: 0, mtime: 0 };
+    const [content] = await pullContents(this.#tree, [file], { where: this.name, signal });
+    if (!content) throw new TypeError(`no answer for ${path}`);
+    if ("error" in content) throw content.error;
+    return content.bytes;
+  }
+
+  async *contents(files: readonly Stored[], signal: AbortSignal): AsyncGenerator<FileContent> {
+    for (const { path } of files) checkPath(path);
+    for (const batch of pullBatches(files)) {
+      throwIfAborted(signal);
+      yield* await pullContents(this.#tree, batch, { where: this.name, signal });
+    }
   }
 
   async makeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void> {

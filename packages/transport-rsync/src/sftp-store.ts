@@ -7,6 +7,7 @@ import {
   type Digested,
   type Directory,
   type EventSink,
+  type FileContent,
   type Item,
   LEASE_TIMING,
   type Lease,
@@ -21,6 +22,7 @@ import {
   ahead,
   digestOf,
   parentOf,
+  readAhead,
   throwIfAborted,
 } from "@backup/core";
 import type { Host } from "./connection.js";
@@ -152,6 +154,10 @@ export class SftpStore implements Store {
     const bytes = await this.#destination.run((sftp) => readWhole(sftp, at), signal);
     if (!bytes) throw new BackupError("NOT_FOUND", `${this.name} has no ${path}`);
     return bytes;
+  }
+
+  contents(files: readonly Stored[], signal: AbortSignal): AsyncGenerator<FileContent> {
+    return readAhead(files, { read: (path) => this.read(path, signal), lanes: MANY, signal });
   }
 
   async heads(paths: readonly Path[], bytes: number, signal: AbortSignal): Promise<ReadonlyMap<Path, Uint8Array>> {

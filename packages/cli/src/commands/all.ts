@@ -1,3 +1,4 @@
+import { RESTORE_TYPES } from "../restore-types/all.js";
 import { ACTION_TYPES } from "../types/all.js";
 import { actionCommand } from "./action.js";
 import { checkDestinationCommand } from "./check-destination.js";
@@ -6,6 +7,7 @@ import { configCheckCommand, configExampleCommand, configSchemaCommand } from ".
 import { healthCommand } from "./health.js";
 import { loginImapCommand } from "./login-imap.js";
 import { lsCommand } from "./ls.js";
+import { restoreCommand } from "./restore.js";
 import { runCommand } from "./run.js";
 import { verifyCommand } from "./verify.js";
 import type { Subcommand } from "./subcommand.js";
@@ -17,6 +19,7 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
   runCommand,
   lsCommand,
   verifyCommand,
+  ...RESTORE_TYPES.map(restoreCommand),
   configCheckCommand,
   configExampleCommand,
   configSchemaCommand,

@@ -8,7 +8,7 @@ import type { Renderer } from "../render/renderer.js";
 import { printable } from "../render/text.js";
 import { type Verification, formatVerification, isGood, verificationJson } from "../render/verification.js";
 import { type SampleArguments, readShare } from "../share.js";
-import { ACCOUNT_OPTIONS, checkAccount } from "../types/imap-account.js";
+import { SOURCE_OPTIONS, checkSource } from "../types/imap-source.js";
 import { type ServerArguments, accountAt, compareWith, repairFrom } from "../verify-server.js";
 import type { CommandContext, Subcommand } from "./subcommand.js";
 
@@ -39,7 +39,7 @@ export const verifyCommand: Subcommand<VerifyArguments> = {
       default: false,
       describe: "Download again, from that server, what is damaged or missing; removes nothing else",
     },
-    ...ACCOUNT_OPTIONS,
+    ...SOURCE_OPTIONS,
     ...DESTINATION_OPTIONS,
   },
   examples: [
@@ -51,7 +51,7 @@ export const verifyCommand: Subcommand<VerifyArguments> = {
     checkDestinationOptions(args);
     readShare(args);
     const { server, user } = args;
-    if (server !== undefined) return checkAccount({ ...args, server, user: user ?? "of the backup" });
+    if (server !== undefined) return checkSource({ ...args, server, user: user ?? "of the backup" });
     if (args.repair) throw new BackupError("USAGE", "--repair needs --server, where the messages are to come from");
     if (user !== undefined) throw new BackupError("USAGE", "--user needs --server, where that user logs on");
   },

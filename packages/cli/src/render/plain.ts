@@ -1,5 +1,6 @@
 import { type BackupEvent, type Damage, isDamagedFile } from "@backup/core";
 import { type Progress, type ProgressView, progressBar, progressLines } from "./progress.js";
+import { formatRestorePlan, formatRestored, formatRestoring } from "./restored.js";
 import type { Output, RenderOptions, Renderer } from "./renderer.js";
 import { formatSummary } from "./summary.js";
 import { formatBytes, formatCount, printable } from "./text.js";
@@ -47,6 +48,13 @@ export function plainRenderer(
           stored = { items: 0, bytes: 0, totalItems: event.add, totalBytes: event.bytes };
           if (event.add > 0 && !dryRun) show(stored);
           return undefined;
+        case "restoring":
+          return verbose ? say(formatRestoring(event)) : undefined;
+        case "restore-plan":
+          say(formatRestorePlan(event));
+          if (event.missing > 0 && !dryRun)
+            show({ items: 0, bytes: 0, totalItems: event.missing, totalBytes: event.bytes });
+          return undefined;
         case "progress":
           stored = event;
           return show(event);
@@ -67,6 +75,9 @@ export function plainRenderer(
         case "end":
           progress?.close();
           return say(formatSummary(event.report));
+        case "restored":
+          progress?.close();
+          return say(formatRestored(event.report));
         default:
           return undefined;
       }

@@ -4,9 +4,10 @@ import { destinationProblems, openDestination } from "../destination.js";
 import { problemsOf } from "../problems-of.js";
 import { parseSize } from "../size.js";
 import type { ActionType, CommonArguments } from "./action-type.js";
-import { ACCOUNT_OPTIONS, type AccountArguments, checkAccount, openAccount } from "./imap-account.js";
+import { SERVER } from "./imap-account.js";
+import { SOURCE_OPTIONS, type SourceArguments, checkSource, openSource } from "./imap-source.js";
 
-export interface ImapArguments extends CommonArguments, AccountArguments {
+export interface ImapArguments extends CommonArguments, SourceArguments {
   readonly timeout: number;
   readonly full: boolean;
   readonly maxBytesPerDay?: string | undefined;
@@ -19,13 +20,10 @@ export const imapType: ActionType<ImapArguments> = {
   positionals: [
     { name: "user", describe: "Logon name, mostly the mail address" },
     { name: "dest", describe: "Directory here, or [user@]host:dir; made if it is missing" },
-    {
-      name: "server",
-      describe: "host or host:993 for TLS, host:143 for STARTTLS, imaps://host:port, imap://host:port",
-    },
+    SERVER,
   ],
   options: {
-    ...ACCOUNT_OPTIONS,
+    ...SOURCE_OPTIONS,
     "max-bytes-per-day": {
       type: "string",
       requiresArg: true,
@@ -43,7 +41,7 @@ export const imapType: ActionType<ImapArguments> = {
     ["backup imap alice@example.org nas:mail/alice mail.example.org", "to another host, by ssh"],
   ],
   check(args) {
-    checkAccount(args);
+    checkSource(args);
     dayBudget(args.maxBytesPerDay);
   },
   create: (args) => ({
@@ -53,7 +51,7 @@ export const imapType: ActionType<ImapArguments> = {
     host: parseServer(args.server).host.toLowerCase(),
     async problems(context) {
       const openAndClose = async (): Promise<void> => {
-        await using _source = await openAccount(args, context);
+        await using _source = await openSource(args, context);
       };
       return [...(await problemsOf([openAndClose])), ...(await destinationProblems(args, context))];
     },
@@ -61,7 +59,7 @@ export const imapType: ActionType<ImapArguments> = {
       const { onEvent, signal } = context;
       // Opened first: another host is connected to from here on, side by side with the source.
       await using store = await openDestination(args, context);
-      await using source = await openAccount(args, context);
+      await using source = await openSource(args, context);
       const { keepDeleted, allowDeletes, dryRun, full } = args;
       const budget = dayBudget(args.maxBytesPerDay);
       return await backup({

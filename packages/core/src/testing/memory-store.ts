@@ -3,7 +3,8 @@ import { BackupError, throwIfAborted } from "../errors.js";
 import type { Lease } from "../lease.js";
 import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "../model.js";
 import { PRIVATE, checkPath, parentOf } from "../paths.js";
-import type { Description, Digested, Move, Place, Store } from "../store.js";
+import { readAhead } from "../read-ahead.js";
+import type { Description, Digested, FileContent, Move, Place, Store } from "../store.js";
 import { MemoryDisk, type MemoryFile } from "./memory-disk.js";
 
 export type { MemoryFile } from "./memory-disk.js";
@@ -148,6 +149,10 @@ export class MemoryStore implements Store {
     const file = this.#disk.get(path);
     if (!file) throw new BackupError("NOT_FOUND", `memory has no ${path}`);
     return file.bytes;
+  }
+
+  contents(files: readonly Stored[], signal: AbortSignal): AsyncGenerator<FileContent> {
+    return readAhead(files, { read: (path) => this.read(path, signal), lanes: 4, signal });
   }
 
   async heads(paths: readonly Path[], bytes: number, signal: AbortSignal): Promise<ReadonlyMap<Path, Uint8Array>> {

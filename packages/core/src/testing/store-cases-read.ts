@@ -92,6 +92,43 @@ export const readCases = [
     abort.abort();
     await rejectsWith("ABORTED", digested.next());
   }),
+  leased("whole files come in the order that was asked for, one that is missing as its error", async (stage) => {
+    const { store, signal } = stage;
+    await store.makeDirectories(["a", "b"], signal);
+    const texts = Object.fromEntries(
+      Array.from({ length: 40 }, (_, index) => [`${index % 2 ? "a" : "b"}/f${index}`, `${index} `.repeat(index)]),
+    );
+    await putTexts(store, { ...texts, "a/large": "x".repeat(5_000_000) });
+    const paths = [...Object.keys(texts), "a/missing", "missing/deep", "a/large", "a/f1"];
+    const asked = paths.map((path) => ({ path, size: path === "a/large" ? 5_000_000 : 100, mtime: MTIME }));
+    const found: [string, string][] = [];
+    for await (const content of store.contents(asked, signal))
+      found.push([content.path, "error" in content ? content.error.code : Buffer.from(content.bytes).toString()]);
+    const expected = {
+      ...texts,
+      "a/missing": "NOT_FOUND",
+      "missing/deep": "NOT_FOUND",
+      "a/large": "x".repeat(5_000_000),
+    };
+    assert.deepEqual(
+      found,
+      paths.map((path) => [path, expected[path as keyof typeof expected]]),
+    );
+  }),
+  leased("whole files of unsafe paths are refused, and whoever stops asking leaves nothing behind", async (stage) => {
+    const { store, signal } = stage;
+    await store.makeDirectories(["a"], signal);
+    await putTexts(store, { "a/x": "1", "a/y": "2" });
+    const files = ["a/x", "a/y"].map((path) => ({ path, size: 1, mtime: MTIME }));
+    for await (const { path } of store.contents(files, signal)) {
+      assert.equal(path, "a/x");
+      break;
+    }
+    const outside = store.contents([{ path: "../x", size: 1, mtime: MTIME }], signal)[Symbol.asyncIterator]();
+    await rejectsWith("UNSAFE_PATH", outside.next());
+    const none = store.contents([], signal)[Symbol.asyncIterator]();
+    assert.equal((await none.next()).done, true);
+  }),
   leased("a small file is written and replaced as a whole", async ({ fixture, store, signal }) => {
     await store.makeDirectories(["a"], signal);
     await store.write("a/x", Buffer.from("a longer first text"), signal);

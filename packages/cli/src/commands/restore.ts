@@ -1,0 +1,57 @@
+import { BackupError } from "@backup/core";
+import { ACTION_OPTIONS } from "../action-options.js";
+import { DESTINATION_OPTIONS, checkDestinationOptions } from "../destination-options.js";
+import { isDry } from "../dry-run.js";
+import { EXIT } from "../exit-code.js";
+import { openBackup } from "../open-backup.js";
+import { jsonRenderer } from "../render/json.js";
+import { plainRenderer } from "../render/plain.js";
+import { formatRestored } from "../render/restored.js";
+import type { RestoreArguments, RestoreType } from "../restore-types/restore-type.js";
+import type { CommandContext, Subcommand } from "./subcommand.js";
+
+/** `backup restore TYPE …` */
+export function restoreCommand<Arguments extends RestoreArguments>(
+  type: RestoreType<Arguments>,
+): Subcommand<Arguments> {
+  const { "dry-run": dryRun } = ACTION_OPTIONS;
+  return {
+    ...type,
+    name: `restore ${type.name}`,
+    options: { ...type.options, "dry-run": dryRun, ...DESTINATION_OPTIONS },
+    check(args) {
+      checkDestinationOptions(args);
+      type.check(args);
+    },
+    run: (args, context) => restore(type, args, context),
+  };
+}
+
+async function restore<Arguments extends RestoreArguments>(
+  type: RestoreType<Arguments>,
+  args: Arguments,
+  context: CommandContext,
+): Promise<number> {
+  const { signal, debug, json, quiet } = context;
+  const dryRun = isDry(args, context.env);
+  const renderer = json
+    ? jsonRenderer(process.stdout, { debug })
+    : plainRenderer(process.stdout, process.stderr, context);
+  context.onLeave(() => renderer.close());
+  const inner = { ...context, onEvent: renderer.event.bind(renderer) };
+  try {
+    await using target = await type.open(args, inner);
+    await using opened = await openBackup(args, inner);
+    if (opened.type !== type.name)
+      throw new BackupError(
+        "USAGE",
+        `the backup at ${opened.store.name} is one of ${opened.backup.source}: backup restore ${opened.type} is for it`,
+      );
+    const report = await target.restore({ ...opened, dryRun, signal, onEvent: inner.onEvent });
+    // What would be done is what was asked for.
+    if (dryRun && quiet && !json) process.stdout.write(`${formatRestored(report)}\n`);
+    return report.result === "partial" ? EXIT.partial : EXIT.done;
+  } finally {
+    renderer.close();
+  }
+}
