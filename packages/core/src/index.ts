@@ -39,6 +39,8 @@ export type { Stock } from "./stock.js";
 export { ContentHash, contentOf } from "./digest.js";
 export { CHECKPOINT_FILE } from "./checkpoint.js";
 export type { DayBudget } from "./day-budget.js";
+export { ahead } from "./ahead.js";
+export { backupAround } from "./local-directories.js";
 export { withinBackup } from "./within-backup.js";
 export { PRIVATE, checkPath, isSafe, parentOf } from "./paths.js";
 export { Secret } from "./secret.js";

@@ -3,10 +3,13 @@ import { actionCommand } from "./action.js";
 import { checkDestinationCommand } from "./check-destination.js";
 import { completionCommand } from "./completion.js";
 import { configCheckCommand, configExampleCommand, configSchemaCommand } from "./config.js";
+import { exportCommand } from "./export.js";
 import { healthCommand } from "./health.js";
 import { loginImapCommand } from "./login-imap.js";
 import { lsCommand } from "./ls.js";
 import { runCommand } from "./run.js";
+import { searchCommand } from "./search.js";
+import { showCommand } from "./show.js";
 import type { Subcommand } from "./subcommand.js";
 
 /** Every command, in the order in which help lists them. */
@@ -15,6 +18,9 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
   loginImapCommand,
   runCommand,
   lsCommand,
+  searchCommand,
+  showCommand,
+  exportCommand,
   configCheckCommand,
   configExampleCommand,
   configSchemaCommand,
