@@ -6,7 +6,7 @@ afterEach(() => void vi.useRealTimers());
 
 it("calls back when a count stands still, and not while it goes on", () => {
   let count = 0;
-  const stalled = vi.fn();
+  const stalled = vi.fn<() => void>();
   {
     using _watch = whenStalled(() => count, 100, stalled);
     for (count = 0; count < 5; count++) vi.advanceTimersByTime(100);
