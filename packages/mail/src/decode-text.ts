@@ -12,5 +12,5 @@ export function decodeText(bytes: Uint8Array): string {
 
 /** Lines end with a line feed alone. */
 export function endLines(text: string): string {
-  return text.replace(/\r\n?/g, "\n");
+  return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { attachmentFileName, fold, numberedName, safeFileName } from "../src/index.js";
+import { attachmentFileName, numberedName, safeFileName } from "../src/index.js";
 
 describe("the name of a file", () => {
   it.each([
@@ -45,13 +45,5 @@ describe("the name of a file", () => {
     expect(attachmentFileName({ name: "C:\\Users\\a.doc", type: "text/plain" }, 1)).toBe("a.doc");
     expect(attachmentFileName({ name: "", type: "image/png" }, 2)).toBe("attachment-2.png");
     expect(attachmentFileName({ name: "..", type: "x/y" }, 3)).toBe("attachment-3.bin");
-  });
-});
-
-describe("text that is compared", () => {
-  it("has no case, no accents and one kind of space", () => {
-    expect(fold("  Grüße\r\n\taus  ÎLE ")).toBe("grusse aus ile");
-    expect(fold("STRASSE")).toBe(fold("Straße"));
-    expect(fold("ﬁn Ａ")).toBe("fin a");
   });
 });

@@ -1,5 +1,5 @@
 import { type BackupEvent, type Store, ahead, isBackupError, throwIfAborted } from "@backup/core";
-import { type Header, fold, parseMail } from "@backup/mail";
+import { type Header, missingWords, parseMail } from "@backup/mail";
 import { describeError } from "../result.js";
 import { oneAtATime } from "./one-at-a-time.js";
 import type { Query } from "./query.js";
@@ -79,19 +79,10 @@ async function examine(message: StoredMessage, head: Header | undefined, given: 
   const { query, store, signal } = given;
   const header = head ?? (await readHeader(store, message, signal));
   if (!query.fields.every((matches) => matches(header))) return undefined;
-  const fields =
-    query.words.length > 0
-      ? fold(
-          header
-            .fields()
-            .map(({ name, value }) => `${name}: ${value}`)
-            .join("\n"),
-        )
-      : "";
-  const words = query.words.filter((word) => !fields.includes(word));
+  const fields = query.words.length > 0 ? header.fields().map(({ name, value }) => `${name}: ${value}`) : [];
+  const words = missingWords(fields.join("\n"), query.words);
   if (words.length === 0 && !query.attachment) return header;
   const { text, attachments } = await parseMail((await readWhole(store, message, signal)).bytes);
   if (query.attachment && attachments.length === 0) return undefined;
-  const folded = words.length > 0 ? fold(text) : "";
-  return words.every((word) => folded.includes(word)) ? header : undefined;
+  return missingWords(text, words).length === 0 ? header : undefined;
 }
