@@ -3,9 +3,12 @@ import { cp, mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { contentOf } from "@backup/core";
+import { messageFileName } from "@backup/imap";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Result, runBackup } from "./support/command.js";
+import { type Result, runBackup, startBackup } from "./support/command.js";
 import { LETTERS, type MailBackup, makeMailBackup } from "./support/mail-backup.js";
+import { peakMemory } from "./support/peak-memory.js";
 import { REMOTE, openRemote } from "./support/remote.js";
 
 const MAIN = fileURLToPath(new URL("../packages/cli/bin/backup.js", import.meta.url));
@@ -373,6 +376,55 @@ describe("backup export", () => {
     expect(await runBackup(["export", backup.path, at("x"), "--zip", "--eml"])).toMatchObject({ code: 2 });
     expect(await runBackup(["export", backup.path, at("x")])).toMatchObject({ code: 2 });
   });
+});
+
+describe("what it costs", () => {
+  /** Prints the address of every module that is loaded. */
+  const hook = `export async function load(url, context, next) { process._rawDebug(url); return next(url, context); }`;
+  const register = `import { register } from "node:module"; register(${JSON.stringify(`data:text/javascript,${hook}`)});`;
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(register)}`;
+
+  it("is paid by those who look: a run loads nothing that takes mail apart", async () => {
+    const imap = ["imap", "alice", at("new"), "imaps://localhost:1", "--srcsecret", at("alice.password")];
+    for (const args of [imap, ["ls", backup.path]]) {
+      const { stderr } = await runBackup(args, { NODE_OPTIONS });
+      expect(stderr).toContain("/packages/imap/");
+      expect(stderr).not.toMatch(/mailparser|yazl|packages\/mail/);
+    }
+    expect((await runBackup(["search", backup.path], { NODE_OPTIONS })).stderr).toContain("/mailparser/");
+  });
+
+  it("is little memory for the header of a large message, and its attachments", async () => {
+    const root = await copyOf("large");
+    const MiB = 2 ** 20;
+    const head = [
+      "Subject: large",
+      'Content-Type: multipart/mixed; boundary="x"',
+      "",
+      "--x",
+      "",
+      "a needle in it",
+      "--x",
+      "Content-Disposition: attachment; filename=large.bin",
+      "Content-Transfer-Encoding: base64",
+      "",
+      "",
+    ].join("\r\n");
+    const bytes = Buffer.concat([Buffer.from(head), Buffer.alloc(100 * MiB, `${"QUJD".repeat(19)}\r\n`)]);
+    const name = { uidValidity: 1n, uid: 9, epoch: 1_700_000_000, letters: "" };
+    await writeFile(join(root, "Looking/cur", messageFileName(name, contentOf(bytes), { colon: true })), bytes);
+    const peakOf = async (...args: readonly string[]) => {
+      const { child, result } = startBackup(args);
+      const [peak, { code, stdout }] = await Promise.all([peakMemory(child), result]);
+      expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("large") });
+      return peak / MiB;
+    };
+    expect(await peakOf("show", root, "Looking/9", "--headers")).toBeLessThan(150);
+    expect(await peakOf("search", root, "subject:large")).toBeLessThan(150);
+    expect(await peakOf("search", root, "folder:Looking", "needle", "larger:1M")).toBeLessThan(350);
+    expect(await peakOf("show", root, "Looking/9", "--attachments", at("attachments"))).toBeLessThan(350);
+    expect((await stat(join(at("attachments"), "large.bin"))).size).toBeGreaterThan(70 * MiB);
+  }, 120_000);
 });
 
 describe.each([REMOTE.rsync, REMOTE.sftp, REMOTE.rrsync])("on another host: $name", (kind) => {
