@@ -14,6 +14,7 @@ export default defineConfig({
       { find: /^@backup\/core\/testing$/, replacement: source("core/src/testing") },
       { find: /^@backup\/imap$/, replacement: source("imap/src") },
       { find: /^@backup\/imap\/server$/, replacement: source("imap/src").replace("index", "server") },
+      { find: /^@backup\/mail$/, replacement: source("mail/src") },
       { find: /^@backup\/transport-rsync$/, replacement: source("transport-rsync/src") },
       {
         find: /^@backup\/transport-rsync\/remote$/,

@@ -79,8 +79,13 @@ describe("backup ls", () => {
     expect(result).toMatchObject({ code: 0, stderr: "" });
     const [first, empty, header, ...rows] = result.stdout.trimEnd().split("\n");
     expect(first).toMatch(/^\S+\/a: imap:alice@localhost, all done at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/);
-    expect([empty, header?.trim().split(/ +/)]).toEqual(["", ["server", "here", "size", "kept", "missing", "folder"]]);
-    const counts = rows.map((row) => /^ *(\d+) +(\d+) +[\d.]+ [kM]?B +(\d+) +(\d+) {2}(.*)$/.exec(row)?.slice(1));
+    expect([empty, header?.trim().split(/ +/)]).toEqual([
+      "",
+      ["server", "here", "size", "kept", "missing", "newest", "folder"],
+    ]);
+    const counts = rows.map((row) =>
+      /^ *(\d+) +(\d+) +[\d.]+ [kM]?B +(\d+) +(\d+) {2}[\d -]{10} {2}(.*)$/.exec(row)?.slice(1),
+    );
     const wanted = folders.map(({ name, messages: { length } }) => [`${length}`, `${length}`, "0", "0", name]);
     const total = `${folders.reduce((sum, { messages }) => sum + messages.length, 0)}`;
     expect(new Set(counts.slice(0, -1))).toEqual(new Set(wanted));
@@ -137,7 +142,7 @@ describe("backup ls", () => {
     await mirror("kept", "--keep-deleted", "--folder", "INBOX");
     const result = await ls("kept");
     expect(result).toMatchObject({ code: 0, stderr: "" });
-    expect(result.stdout).toMatch(/ 2 {8}0 {2}INBOX$/m);
+    expect(result.stdout).toMatch(/ 2 {8}0 {2}\d{4}-\d\d-\d\d {2}INBOX$/m);
     expect(result.stdout).toMatch(/^Archive\/2023: not part of the last run; as of \d{4}-/m);
   });
 
@@ -150,7 +155,7 @@ describe("backup ls", () => {
     const result = await ls("gap");
     expect(result).toMatchObject({ code: 3, stderr: "" });
     expect(result.stdout).toMatch(/: imap:alice@localhost, PARTLY done at .*; there was no complete run yet$/m);
-    expect(result.stdout).toMatch(/^ +4 +3 .* 1 {2}INBOX$/m);
+    expect(result.stdout).toMatch(/^ +4 +3 .* 1 {2}\d{4}-\d\d-\d\d {2}INBOX$/m);
     expect(result.stdout).toMatch(/^INBOX: missing: V1U2$/m);
     expect(listedBy(await ls("gap", "--json")).collections).toMatchObject([
       { name: "INBOX", different: false, now: { files: 3 }, report: { items: 4, gaps: ["V1U2"], kept: 0 } },
@@ -208,7 +213,7 @@ describe("backup ls", () => {
       const result = await ls("broken");
       expect(result).toMatchObject({ code: 3, stderr: "" });
       expect(result.stdout).toMatch(/: imap:alice@localhost, no report of a run$/m);
-      expect(result.stdout).toMatch(/^ +\? +\d+ .* \? {2}INBOX$/m);
+      expect(result.stdout).toMatch(/^ +\? +\d+ .* \? {2}\d{4}-\d\d-\d\d {2}INBOX$/m);
       expect(result.stdout).toMatch(/nothing says whether this is all; run the backup again$/m);
     }
     expect(listedBy(await ls("broken", "--json"))).toMatchObject({ whole: false, report: null });

@@ -36,8 +36,9 @@ function synopsis({ name, positionals, options }: Subcommand): string {
   return [".Nm", `.Cm ${name}`, ...positionals.map(argument), ...some].join("\n");
 }
 
-function argument({ name, isOptional }: Positional): string {
-  return isOptional ? `.Op Ar ${name}` : `.Ar ${name}`;
+function argument({ name, isOptional, isMany }: Positional): string {
+  const word = isMany ? `${name} ...` : name;
+  return isOptional ? `.Op Ar ${word}` : `.Ar ${word}`;
 }
 
 function describeCommand({ name, summary, positionals, options }: Subcommand): string {

@@ -10,7 +10,15 @@ function holding(name: string, more: Partial<Holding> = {}): Holding {
 }
 
 function listed(held: Holding, more: Partial<Listed> = {}): Listed {
-  return { path: held.path, name: held.name, holding: held, now: STOCK, isDifferent: false, ...more };
+  return {
+    path: held.path,
+    name: held.name,
+    holding: held,
+    now: STOCK,
+    newest: Date.parse(FINISHED),
+    isDifferent: false,
+    ...more,
+  };
 }
 
 function listing(collections: readonly Listed[], more: Partial<Inventory> = {}): Listing {
@@ -36,10 +44,10 @@ describe("a listing", () => {
     expect(formatTable(of)).toEqual([
       "nas:mail: imap:alice@example.org, all done at 2026-11-23 12:52:07 UTC",
       "",
-      "server   here   size  kept  missing  folder",
-      " 1,234  1,234   5 MB     3        0  INBOX",
-      " 1,234  1,234   5 MB     0        0  Sent",
-      " 2,468  2,468  10 MB     3        0  2 folders",
+      "server   here   size  kept  missing      newest  folder",
+      " 1,234  1,234   5 MB     3        0  2026-11-23  INBOX",
+      " 1,234  1,234   5 MB     0        0  2026-11-23  Sent",
+      " 2,468  2,468  10 MB     3        0              2 folders",
     ]);
     expect(isWhole(of)).toBe(true);
     expect(problems(of)).toEqual([]);
@@ -79,7 +87,7 @@ describe("a listing", () => {
       "C: changed since the last run: 1,234 files (5 MB) here, and it left none",
       expect.stringMatching(/^The next run puts that right/),
     ]);
-    expect(formatTable(of)[5]).toBe("     ?  1,234   5 MB     ?        ?  C");
+    expect(formatTable(of)[5]).toBe("     ?  1,234   5 MB     ?        ?  2026-11-23  C");
   });
 
   it("says what the last run did not look at, and what is known without a report", () => {

@@ -12,6 +12,8 @@ export interface Looked {
   readonly layout: Layout<never>;
   readonly inventory: Inventory | undefined;
   readonly signal: AbortSignal;
+  /** Which collections to look at, by their names and paths. Default: all. */
+  readonly wanted?: (collection: Pick<CollectionFiles, "path" | "name">) => boolean;
 }
 
 /** One collection as it is at the destination. */
@@ -33,17 +35,20 @@ export interface CollectionFiles {
 const LANES = 4;
 
 /** Every collection of a backup with its files, by path. Writes nothing. */
-export async function* backupFiles({ store, layout, inventory, signal }: Looked): AsyncGenerator<CollectionFiles> {
+export async function* backupFiles(looked: Looked): AsyncGenerator<CollectionFiles> {
+  const { store, layout, inventory, signal, wanted = () => true } = looked;
   // What a name says does not depend on how new ones are made.
   const given = { source: layout, store, naming: layout.naming({ colon: true }), signal };
   const stamps = await stampsOf(layout, store, signal);
   const holdings = new Map(inventory?.collections.map((holding) => [holding.path, holding]));
-  const paths = new Set([...holdings.keys(), ...collectionsAt(layout, stamps.keys())]);
-  for await (const { item: path, result } of ahead([...paths].toSorted(), LANES, (at) => filesAt(given, at, stamps))) {
+  const nameOf = (path: Path): string => holdings.get(path)?.name ?? path;
+  const all = new Set([...holdings.keys(), ...collectionsAt(layout, stamps.keys())]);
+  const paths = [...all].filter((path) => wanted({ path, name: nameOf(path) })).toSorted();
+  for await (const { item: path, result } of ahead(paths, LANES, (at) => filesAt(given, at, stamps))) {
     const holding = holdings.get(path);
     // Another program's, as far as anybody can tell.
     if (!holding && !result.known.some(({ identity }) => !identity.sidecar)) continue;
     const missing = directoriesOf(path, layout).filter((directory) => !stamps.has(directory));
-    yield { path, name: holding?.name ?? path, holding, ...result, missing };
+    yield { path, name: nameOf(path), holding, ...result, missing };
   }
 }

@@ -51,6 +51,7 @@ export type { Stock } from "./stock.js";
 export { ContentHash, contentOf, digestOf } from "./digest.js";
 export { CHECKPOINT_FILE } from "./checkpoint.js";
 export type { DayBudget } from "./day-budget.js";
+export { backupAround } from "./local-directories.js";
 export { withinBackup } from "./within-backup.js";
 export { PRIVATE, checkPath, isSafe, parentOf } from "./paths.js";
 export { Secret } from "./secret.js";

@@ -2,7 +2,7 @@ import { type Looked, backupFiles } from "./backup-files.js";
 import { CHECKPOINT_FILE, readCheckpoint } from "./checkpoint.js";
 import { BackupError } from "./errors.js";
 import { type Holding, INVENTORY_FILE, type Inventory, readInventory } from "./inventory.js";
-import type { Path } from "./model.js";
+import type { Known, Path } from "./model.js";
 import { type Stock, isSameStock, stockOf } from "./stock.js";
 import type { Store } from "./store.js";
 
@@ -22,6 +22,8 @@ export interface Listed {
   readonly holding: Holding | undefined;
   /** What is here now. */
   readonly now: Stock;
+  /** Time of the newest item here, milliseconds since 1970; undefined: there is none. */
+  readonly newest: number | undefined;
   /** The last run left something else. */
   readonly isDifferent: boolean;
 }
@@ -49,7 +51,13 @@ export async function listBackup(looked: Looked): Promise<readonly Listed[]> {
   for await (const { path, name, holding, known } of backupFiles(looked)) {
     const now = stockOf(known);
     const isDifferent = holding ? !isSameStock(now, holding) : looked.inventory !== undefined;
-    listed.push({ path, name, holding, now, isDifferent });
+    listed.push({ path, name, holding, now, newest: newestOf(known), isDifferent });
   }
   return listed;
+}
+
+function newestOf(known: readonly Known[]): number | undefined {
+  return known
+    .filter(({ identity }) => !identity.sidecar)
+    .reduce<number | undefined>((newest, { file }) => Math.max(newest ?? file.mtime, file.mtime), undefined);
 }

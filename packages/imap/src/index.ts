@@ -16,4 +16,4 @@ export type { Foreign } from "./namespaces.js";
 export type { MailItem, MessageItem, SidecarItem } from "./mail-item.js";
 export { type Server, formatServer, parseServer } from "./server.js";
 export { type FolderName, directoriesFor, folderOf } from "./folder-names.js";
-export { type MessageName, identifyMessage, messageFileName } from "./message-names.js";
+export { type MessageName, identifyMessage, messageFileName, readMessageName } from "./message-names.js";

@@ -4,12 +4,15 @@ import { actionCommand } from "./action.js";
 import { checkDestinationCommand } from "./check-destination.js";
 import { completionCommand } from "./completion.js";
 import { configCheckCommand, configExampleCommand, configSchemaCommand } from "./config.js";
+import { exportCommand } from "./export.js";
 import { healthCommand } from "./health.js";
 import { loginImapCommand } from "./login-imap.js";
 import { lsCommand } from "./ls.js";
 import { restoreCommand } from "./restore.js";
 import { runCommand } from "./run.js";
 import { verifyCommand } from "./verify.js";
+import { searchCommand } from "./search.js";
+import { showCommand } from "./show.js";
 import type { Subcommand } from "./subcommand.js";
 
 /** Every command, in the order in which help lists them. */
@@ -20,6 +23,9 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
   lsCommand,
   verifyCommand,
   ...RESTORE_TYPES.map(restoreCommand),
+  searchCommand,
+  showCommand,
+  exportCommand,
   configCheckCommand,
   configExampleCommand,
   configSchemaCommand,

@@ -21,6 +21,8 @@ export interface Positional {
   readonly name: string;
   readonly describe: string;
   readonly isOptional?: boolean;
+  /** The last one, which takes all that follow: an array. */
+  readonly isMany?: boolean;
   readonly choices?: readonly string[];
 }
 
@@ -44,7 +46,10 @@ export interface Subcommand<Arguments = never> {
 /** The command as yargs knows it; `then` gets the arguments, checked. */
 export function addCommand(parser: Argv, command: Subcommand, then: (args: object) => Promise<void>): Argv {
   const words = command.name.split(" ");
-  const positionals = command.positionals.map(({ name, isOptional }) => (isOptional ? `[${name}]` : `<${name}>`));
+  const positionals = command.positionals.map(({ name, isOptional, isMany }) => {
+    const word = isMany ? `${name}..` : name;
+    return isOptional ? `[${word}]` : `<${word}>`;
+  });
   return parser.command(
     [words.at(-1), ...positionals].join(" "),
     command.summary,

@@ -31,10 +31,18 @@ export function formatJson(listing: Listing): string {
     source,
     whole: isWhole(listing),
     report: inventory ? head(inventory) : null,
-    collections: collections.map(({ path, name, now, isDifferent, holding }) => {
-      if (!holding) return { path, name, now, different: isDifferent, report: null };
+    collections: collections.map(({ path, name, now, newest: time, isDifferent, holding }) => {
+      const newest = time === undefined ? null : new Date(time).toISOString();
+      if (!holding) return { path, name, now, newest, different: isDifferent, report: null };
       const { at, items, files, bytes, digest, gaps, kept } = holding;
-      return { path, name, now, different: isDifferent, report: { at, items, files, bytes, digest, gaps, kept } };
+      return {
+        path,
+        name,
+        now,
+        newest,
+        different: isDifferent,
+        report: { at, items, files, bytes, digest, gaps, kept },
+      };
     }),
   });
 }
@@ -52,15 +60,16 @@ function head({
 /** When it was backed up, and a row for each folder. */
 export function formatTable(listing: Listing): readonly string[] {
   const { destination, source, collections } = listing;
-  const rows = collections.map(({ name, holding, now }) => [
+  const rows = collections.map(({ name, holding, now, newest }) => [
     holding ? NUMBER.format(holding.items) : "?",
     NUMBER.format(now.files),
     formatBytes(now.bytes),
     holding ? NUMBER.format(holding.kept) : "?",
     holding ? NUMBER.format(holding.gaps.length) : "?",
+    newest === undefined ? "" : new Date(newest).toISOString().slice(0, 10),
     name,
   ]);
-  const header = ["server", "here", "size", "kept", "missing", "folder"];
+  const header = ["server", "here", "size", "kept", "missing", "newest", "folder"];
   return [`${destination}: ${source}, ${formatRun(listing)}`, "", ...align([header, ...rows, totalOf(collections)])];
 }
 
@@ -73,6 +82,7 @@ function totalOf(collections: readonly Listed[]): readonly string[] {
     ...numbers.map((number) => NUMBER.format(number)),
     formatBytes(sum(({ now }) => now.bytes)),
     ...more.map((number) => NUMBER.format(number)),
+    "",
     formatCount(collections.length, "folder"),
   ];
 }

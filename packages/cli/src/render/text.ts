@@ -14,7 +14,7 @@ export function jsonLine(value: unknown): string {
   return `${JSON.stringify(value).replace(DANGEROUS, escape)}\n`;
 }
 
-const DANGEROUS = /[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069\p{Surrogate}]/gu;
+const DANGEROUS = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\p{Surrogate}]/gu;
 
 export function formatBytes(bytes: number): string {
   return prettyBytes(bytes, { maximumFractionDigits: 1 });
