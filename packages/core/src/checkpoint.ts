@@ -15,6 +15,8 @@ export interface Checkpoint {
   /** Whether names hold `:`; the same for the whole destination. */
   readonly colon: boolean;
   readonly collections: Readonly<Record<Path, Seen>>;
+  /** This is no backup itself: its snapshots are, in directories below. */
+  readonly history?: true;
 }
 
 export interface Seen {

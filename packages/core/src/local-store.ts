@@ -80,15 +80,14 @@ export class LocalStore implements Store {
     }
   }
 
-  async directories(leaves: readonly string[], signal: AbortSignal): Promise<readonly Directory[]> {
+  async directories(leaves: readonly string[], signal: AbortSignal, top: Path = ""): Promise<readonly Directory[]> {
     const found: Directory[] = [];
     const skip = new Set(leaves);
     const visit = async (at: Path): Promise<void> => {
       throwIfAborted(signal);
-      const directory = at === "" ? this.#root : this.#at(at);
-      const entries = await ignoring(["ENOENT"], readdir(directory, { withFileTypes: true }));
+      const entries = await ignoring(["ENOENT"], readdir(this.#directory(at), { withFileTypes: true }));
       if (!entries) return;
-      if (at !== "") {
+      if (at !== top) {
         // Another backup's destination, made in this one: none of our business.
         if (entries.some(({ name }) => name === PRIVATE)) return;
         await note(at);
@@ -105,7 +104,19 @@ export class LocalStore implements Store {
       const stats = await ignoring(["ENOENT"], stat(this.#at(path), { bigint: true }));
       if (stats) found.push({ path, stamp: String(stats.mtimeNs) });
     };
-    await this.#guard(visit(""));
+    await this.#guard(visit(top));
+    return found;
+  }
+
+  async subdirectories(directories: readonly Path[], signal: AbortSignal): Promise<readonly Path[]> {
+    const found: Path[] = [];
+    for (const at of directories) {
+      throwIfAborted(signal);
+      const reading = readdir(this.#directory(at), { withFileTypes: true });
+      for (const entry of (await this.#guard(ignoring(["ENOENT", "ENOTDIR"], reading))) ?? [])
+        if (entry.isDirectory() && !entry.name.startsWith("."))
+          found.push(at === "" ? entry.name : `${at}/${entry.name}`);
+    }
     return found;
   }
 
@@ -276,6 +287,11 @@ export class LocalStore implements Store {
 
   #temporary(): string {
     return join(this.#root, PRIVATE, "tmp");
+  }
+
+  /** One that may be the root. */
+  #directory(path: Path): string {
+    return path === "" ? this.#root : this.#at(path);
   }
 
   #at(path: Path): string {

@@ -54,11 +54,17 @@ export interface Store extends AsyncDisposable {
   lease(signal: AbortSignal): Promise<Lease>;
 
   /**
-   * Every directory below the root, whatever its depth; those named in `leaves` are listed and not entered,
-   * names that begin with a dot are left out, and so is a directory with what is in it that is another destination
-   * (it has a `.backup`). A missing root has none.
+   * Every directory below the root, or below `at`, whatever its depth; those named in `leaves` are listed and not
+   * entered, names that begin with a dot are left out, and so is a directory with what is in it that is another
+   * destination (it has a `.backup`). Where there is no such directory there are none in it.
    */
-  directories(leaves: readonly string[], signal: AbortSignal): Promise<readonly Directory[]>;
+  directories(leaves: readonly string[], signal: AbortSignal, at?: Path): Promise<readonly Directory[]>;
+
+  /**
+   * Directories directly in these, other destinations too; `""` is the root. Names that begin with a dot are left out.
+   * A missing one holds none. Symbolic links are not directories.
+   */
+  subdirectories(directories: readonly Path[], signal: AbortSignal): Promise<readonly Path[]>;
 
   /** Regular files directly in these directories; a missing one holds none. Symbolic links are not files. */
   list(directories: readonly Path[], signal: AbortSignal): Promise<readonly Stored[]>;

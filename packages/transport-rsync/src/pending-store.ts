@@ -56,8 +56,12 @@ export class PendingStore implements Store {
     return (await this.#store(signal)).lease(signal);
   }
 
-  async directories(leaves: readonly string[], signal: AbortSignal): Promise<readonly Directory[]> {
-    return (await this.#store(signal)).directories(leaves, signal);
+  async directories(leaves: readonly string[], signal: AbortSignal, at?: Path): Promise<readonly Directory[]> {
+    return (await this.#store(signal)).directories(leaves, signal, at);
+  }
+
+  async subdirectories(directories: readonly Path[], signal: AbortSignal): Promise<readonly Path[]> {
+    return (await this.#store(signal)).subdirectories(directories, signal);
   }
 
   async list(directories: readonly Path[], signal: AbortSignal): Promise<readonly Stored[]> {

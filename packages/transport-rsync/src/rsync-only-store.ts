@@ -112,7 +112,7 @@ export class RsyncOnlyStore implements Store {
     }
   }
 
-  async directories(leaves: readonly string[], signal: AbortSignal): Promise<readonly Directory[]> {
+  async directories(leaves: readonly string[], signal: AbortSignal, at: Path = ""): Promise<readonly Directory[]> {
     throwIfAborted(signal);
     const wait = this.#changedAt + STAMP_MS - performance.now();
     if (wait > 0) await sleep(wait, undefined, { signal }).catch(() => throwIfAborted(signal));
@@ -125,12 +125,23 @@ export class RsyncOnlyStore implements Store {
       "+ */",
       "- *",
     ];
-    const entries = await this.#orMissing(this.#tree.listAll(rules, signal));
+    const entries = await this.#orMissing(this.#tree.listAll(rules, signal, at));
     const others = entries.filter(({ path }) => path.endsWith(`/${PRIVATE}`)).map(({ path }) => `${parentOf(path)}/`);
     return entries
       .filter(({ type, path }) => type === "directory" && path !== PRIVATE)
       .filter(({ path }) => !others.some((other) => `${path}/`.startsWith(other)))
-      .map(({ path, mtime }) => ({ path, stamp: String(mtime / 1000) }));
+      .map(({ path, mtime }) => ({ path: at === "" ? path : `${at}/${path}`, stamp: String(mtime / 1000) }));
+  }
+
+  async subdirectories(directories: readonly Path[], signal: AbortSignal): Promise<readonly Path[]> {
+    throwIfAborted(signal);
+    for (const path of directories) if (path !== "") checkPath(path);
+    const wanted = new Set(directories);
+    const names = directories.map((path) => (path === "" ? "./" : `${path}/`));
+    const entries = await this.#orMissing(this.#tree.list(names, signal));
+    return entries
+      .filter(({ type, path }) => type === "directory" && wanted.has(parentOf(path)) && !/(?:^|\/)\.[^/]*$/.test(path))
+      .map(({ path }) => path);
   }
 
   async list(directories: readonly Path[], signal: AbortSignal): Promise<readonly Stored[]> {

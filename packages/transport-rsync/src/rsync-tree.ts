@@ -19,7 +19,10 @@ export interface RsyncTreeOptions {
   readonly retryMs?: number | undefined;
 }
 
-type Part = Omit<RsyncRun, "shell" | "directory">;
+interface Part extends Omit<RsyncRun, "shell" | "directory"> {
+  /** Directory of the destination; default: the destination itself. */
+  readonly at?: Path | undefined;
+}
 
 /** A directory that only rsync(1) reaches. What is transient is tried again. */
 export class RsyncTree {
@@ -38,9 +41,9 @@ export class RsyncTree {
     return this.#list({ files: names, options: ["--ignore-missing-args", "--no-implied-dirs"] }, signal);
   }
 
-  /** All of it that these filter rules leave. @throws BackupError NOT_FOUND */
-  listAll(rules: readonly string[], signal: AbortSignal): Promise<readonly RsyncEntry[]> {
-    return this.#list({ options: ["--recursive", ...rules.map((rule) => `--filter=${rule}`)] }, signal);
+  /** All of the directory at this path that these filter rules leave, by the path from there. @throws BackupError NOT_FOUND */
+  listAll(rules: readonly string[], signal: AbortSignal, at: Path = ""): Promise<readonly RsyncEntry[]> {
+    return this.#list({ at, options: ["--recursive", ...rules.map((rule) => `--filter=${rule}`)] }, signal);
   }
 
   /** Fetches files into a directory here; missing ones are left out, symbolic links too. @throws BackupError NOT_FOUND */
@@ -96,7 +99,7 @@ export class RsyncTree {
     for (const path of new Set(paths)) await mkdir(join(local, path), { recursive: true, mode: 0o700 });
   }
 
-  async #list(part: Pick<Part, "files" | "options">, signal: AbortSignal): Promise<readonly RsyncEntry[]> {
+  async #list(part: Pick<Part, "at" | "files" | "options">, signal: AbortSignal): Promise<readonly RsyncEntry[]> {
     const local = await this.#options.spool.directory();
     const options = ["--list-only", ...part.options];
     const output = this.#run({ ...part, options, direction: "pull", local, accept: [24], signal });
@@ -117,12 +120,17 @@ export class RsyncTree {
     }
   }
 
-  #run(part: Part): Promise<Buffer> {
-    const { run, shell, directory, retryMs } = this.#options;
+  #run({ at = "", ...part }: Part): Promise<Buffer> {
+    const { run, shell, retryMs } = this.#options;
     const { signal } = part;
+    const directory = at === "" ? this.#options.directory : placeIn(this.#options.directory, at);
     return retryTransient(async () => run({ ...part, shell: await shell(signal), directory }), {
       signal,
       waitMs: retryMs,
     });
   }
+}
+
+function placeIn(directory: string, at: Path): string {
+  return directory === "" || directory.endsWith("/") ? `${directory}${at}` : `${directory}/${at}`;
 }

@@ -34,7 +34,7 @@ import { MANY, writeFiles } from "./sftp-files.js";
 import { inFlight } from "./sftp-in-flight.js";
 import { sftpLeaseFile } from "./sftp-lease-file.js";
 import { linkFiles } from "./sftp-link.js";
-import { directoriesOf, filesIn } from "./sftp-list.js";
+import { directoriesIn, directoriesOf, filesIn } from "./sftp-list.js";
 import { makeDirectories, makeRoot, missingDirectories, removeDirectories } from "./sftp-make.js";
 import { MoveQueue } from "./sftp-move.js";
 import { readHeads, readWhole } from "./sftp-read.js";
@@ -119,7 +119,7 @@ export class SftpStore implements Store {
     }
   }
 
-  async directories(leaves: readonly string[], signal: AbortSignal): Promise<readonly Directory[]> {
+  async directories(leaves: readonly string[], signal: AbortSignal, at: Path = ""): Promise<readonly Directory[]> {
     throwIfAborted(signal);
     const wait = STAMP_MS - this.#destination.quietMs;
     if (wait > 0)
@@ -127,7 +127,13 @@ export class SftpStore implements Store {
         throwIfAborted(signal);
         throw error;
       });
-    return this.#destination.run((sftp) => directoriesOf(sftp, this.#destination.root, { leaves, signal }), signal);
+    const { root } = this.#destination;
+    return this.#destination.run((sftp) => directoriesOf(sftp, root, { leaves, at, signal }), signal);
+  }
+
+  async subdirectories(directories: readonly Path[], signal: AbortSignal): Promise<readonly Path[]> {
+    const { root } = this.#destination;
+    return this.#destination.run((sftp) => directoriesIn(sftp, root, { directories, signal }), signal);
   }
 
   async list(directories: readonly Path[], signal: AbortSignal): Promise<readonly Stored[]> {
@@ -196,7 +202,8 @@ export class SftpStore implements Store {
     const attempt = { where: this.name, root: destination.root.path, bytes: bytes.byteLength };
     const temporaryName = (): string => destination.temporaryName();
     await destination.run((sftp) => writeFiles(sftp, [file], { temporaryName, attempt, signal }), signal);
-    if (!path.startsWith(`${PRIVATE}/`)) destination.changed();
+    // What is in there has no stamp.
+    if (!`/${parentOf(path)}`.endsWith(`/${PRIVATE}`)) destination.changed();
   }
 
   async remove(paths: readonly Path[], signal: AbortSignal): Promise<void> {

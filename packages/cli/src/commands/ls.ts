@@ -1,5 +1,6 @@
 import { listBackup } from "@backup/core";
-import { DESTINATION_OPTIONS, type DestinationArguments, checkDestinationOptions } from "../destination-options.js";
+import { LOOKING_OPTIONS, type LookingArguments, checkLookingOptions } from "../looking-options.js";
+
 import { EXIT } from "../exit-code.js";
 import { openBackup } from "../open-backup.js";
 import { jsonRenderer } from "../render/json.js";
@@ -8,17 +9,17 @@ import { plainRenderer } from "../render/plain.js";
 import { printable } from "../render/text.js";
 import type { CommandContext, Subcommand } from "./subcommand.js";
 
-export const lsCommand: Subcommand<DestinationArguments> = {
+export const lsCommand: Subcommand<LookingArguments> = {
   name: "ls",
   summary: "list what a destination holds, and whether anything is missing: exit status 0 or 3",
   positionals: [{ name: "dest", describe: "Directory here, or [user@]host:dir; only read" }],
-  options: DESTINATION_OPTIONS,
+  options: LOOKING_OPTIONS,
   examples: [["backup ls nas:mail/alice", "every folder: on the server, here, kept, missing"]],
-  check: checkDestinationOptions,
+  check: checkLookingOptions,
   run: list,
 };
 
-async function list(args: DestinationArguments, context: CommandContext): Promise<number> {
+async function list(args: LookingArguments, context: CommandContext): Promise<number> {
   const { signal, debug, json } = context;
   const renderer = json
     ? jsonRenderer(process.stdout, { debug })

@@ -114,19 +114,29 @@ export class MemoryStore implements Store {
     };
   }
 
-  async directories(leaves: readonly string[], signal: AbortSignal): Promise<readonly Directory[]> {
+  async directories(leaves: readonly string[], signal: AbortSignal, at: Path = ""): Promise<readonly Directory[]> {
     this.#begin(signal);
     const found: Directory[] = [];
+    const top = at === "" ? "" : `${at}/`;
     for (const [path, { stamp }] of this.#disk.directories) {
-      const names = path.split("/");
-      const isHidden = path === "" || names.some((name) => name.startsWith("."));
+      if (path === "" || path === at || !path.startsWith(top)) continue;
+      const names = path.slice(top.length).split("/");
+      const isHidden = names.some((name) => name.startsWith("."));
       const isOther = names.some((_, depth) =>
-        this.#disk.directories.has(`${names.slice(0, depth + 1).join("/")}/.backup`),
+        this.#disk.directories.has(`${top}${names.slice(0, depth + 1).join("/")}/.backup`),
       );
       if (!isHidden && !isOther && !names.slice(0, -1).some((name) => leaves.includes(name)))
         found.push({ path, stamp: String(stamp) });
     }
     return found;
+  }
+
+  async subdirectories(directories: readonly Path[], signal: AbortSignal): Promise<readonly Path[]> {
+    this.#begin(signal);
+    for (const path of directories) if (path !== "") checkPath(path);
+    return [...this.#disk.directories.keys()].filter(
+      (path) => path !== "" && directories.includes(parentOf(path)) && !/(?:^|\/)\.[^/]*$/.test(path),
+    );
   }
 
   async list(directories: readonly Path[], signal: AbortSignal): Promise<readonly Stored[]> {
