@@ -27,7 +27,7 @@ export type {
   Unavailable,
 } from "./model.js";
 export type { Source, View } from "./source.js";
-export type { Description, Move, Place, Store } from "./store.js";
+export type { Cloned, Description, Move, Place, Store } from "./store.js";
 export { LocalStore, type LocalStoreOptions } from "./local-store.js";
 export { type Lease, type LeaseFile, LEASE_TIMING, type LeaseTiming, takeLease } from "./lease.js";
 export { isDeadHere, processMark } from "./process-mark.js";

@@ -18,13 +18,14 @@ import { BackupError, isBackupError, systemCode, throwIfAborted } from "./errors
 import { diskError, ignoring } from "./disk-error.js";
 import { backupAround, makeDurably } from "./local-directories.js";
 import { type Lease, type LeaseTiming, LEASE_TIMING, takeLease } from "./lease.js";
+import { cloneTree } from "./local-clone.js";
 import { clearLeaseLeftovers, localLeaseFile } from "./local-lease-file.js";
 import { readHeads } from "./local-heads.js";
 import { linkFiles } from "./local-link.js";
 import { putBatches } from "./local-put.js";
 import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "./model.js";
 import { PRIVATE, checkPath, parentOf } from "./paths.js";
-import type { Description, Move, Place, Store } from "./store.js";
+import type { Cloned, Description, Move, Place, Store } from "./store.js";
 import { syncDirectory } from "./sync-directory.js";
 import { withinBackup } from "./within-backup.js";
 
@@ -245,6 +246,27 @@ export class LocalStore implements Store {
       }
     }
     for (const directory of changed) await this.#guard(ignoring(["ENOENT"], syncDirectory(directory)));
+  }
+
+  async clone(from: Path, to: Path, signal: AbortSignal): Promise<Cloned> {
+    const [at, target] = [this.#at(from), this.#at(to)];
+    if (!this.#stat(at)?.isDirectory()) throw new BackupError("NOT_FOUND", `${this.name} has no directory ${from}`);
+    await this.removeTree(to, signal);
+    const cloned = await this.#guard(cloneTree(at, target, signal));
+    await this.#guard(syncDirectory(dirname(target)));
+    return cloned;
+  }
+
+  moveTree(from: Path, to: Path, signal: AbortSignal): Promise<void> {
+    return this.move([{ from, to }], signal);
+  }
+
+  async removeTree(path: Path, signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    const at = this.#at(path);
+    if (!this.#stat(at)) return;
+    await this.#guard(rm(at, { recursive: true, force: true }));
+    await this.#guard(syncDirectory(dirname(at)));
   }
 
   async describe(signal: AbortSignal): Promise<Description> {

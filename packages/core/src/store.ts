@@ -16,6 +16,12 @@ export interface Place {
   readonly same?: Path | undefined;
 }
 
+/** What a clone is made of. */
+export interface Cloned {
+  /** Files that could not have another name, and were copied. */
+  readonly copied: number;
+}
+
 /** What a store is and can do, for a person who wonders whether to trust it. */
 export interface Description {
   /** How it is reached: `this machine`, `rsync 3.5.0 and SFTP, by OpenSSH`. */
@@ -103,6 +109,20 @@ export interface Store extends AsyncDisposable {
 
   /** Removes files; a missing one is no error. */
   remove(paths: readonly Path[], signal: AbortSignal): Promise<void>;
+
+  /**
+   * Makes the directory `to` hold what `from` holds: directories of its own, 0700, and other names of the same files,
+   * hard links. Where a file cannot have one it is copied, with its time. The parent of `to` is there; what an
+   * interrupted call left at `to` is removed first. Symbolic links may be left out.
+   * @throws BackupError NOT_FOUND
+   */
+  clone(from: Path, to: Path, signal: AbortSignal): Promise<Cloned>;
+
+  /** Renames a directory; the parent of `to` is there, and `to` is not. What is already moved is left. */
+  moveTree(from: Path, to: Path, signal: AbortSignal): Promise<void>;
+
+  /** Removes a directory with all that is in it; a missing one is no error. Symbolic links are not followed. */
+  removeTree(path: Path, signal: AbortSignal): Promise<void>;
 
   /** What it can do, tried out where that cannot be asked; takes the lease. Leaves nothing behind. */
   describe(signal: AbortSignal): Promise<Description>;

@@ -1,6 +1,6 @@
 import type { Lease } from "./lease.js";
 import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "./model.js";
-import type { Description, Move, Place, Store } from "./store.js";
+import type { Cloned, Description, Move, Place, Store } from "./store.js";
 
 export interface WithinOptions {
   /** What a person calls it; default: the outer one's name and the path. */
@@ -98,6 +98,18 @@ class WithinStore implements Store {
 
   removeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void> {
     return this.#outer.removeDirectories(this.#all(paths), signal);
+  }
+
+  clone(from: Path, to: Path, signal: AbortSignal): Promise<Cloned> {
+    return this.#outer.clone(this.#down(from), this.#down(to), signal);
+  }
+
+  moveTree(from: Path, to: Path, signal: AbortSignal): Promise<void> {
+    return this.#outer.moveTree(this.#down(from), this.#down(to), signal);
+  }
+
+  removeTree(path: Path, signal: AbortSignal): Promise<void> {
+    return this.#outer.removeTree(this.#down(path), signal);
   }
 
   describe(signal: AbortSignal): Promise<Description> {

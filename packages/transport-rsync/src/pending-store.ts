@@ -2,6 +2,7 @@ import { once } from "node:events";
 import {
   BackupError,
   type Body,
+  type Cloned,
   type Content,
   type Description,
   type Directory,
@@ -106,6 +107,18 @@ export class PendingStore implements Store {
 
   async removeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void> {
     return (await this.#store(signal)).removeDirectories(paths, signal);
+  }
+
+  async clone(from: Path, to: Path, signal: AbortSignal): Promise<Cloned> {
+    return (await this.#store(signal)).clone(from, to, signal);
+  }
+
+  async moveTree(from: Path, to: Path, signal: AbortSignal): Promise<void> {
+    return (await this.#store(signal)).moveTree(from, to, signal);
+  }
+
+  async removeTree(path: Path, signal: AbortSignal): Promise<void> {
+    return (await this.#store(signal)).removeTree(path, signal);
   }
 
   async describe(signal: AbortSignal): Promise<Description> {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   BackupError,
   type Body,
+  type Cloned,
   type Content,
   type Description,
   type Directory,
@@ -27,6 +28,7 @@ import {
 import type { RemoteShell } from "./connection.js";
 import { takeRemoteLease } from "./remote-lease.js";
 import { remotePut } from "./remote-put.js";
+import { cloneByLinks } from "./rsync-clone.js";
 import { RSYNC_LEASE_TIMING, rsyncClockSkew, rsyncLeaseFile } from "./rsync-lease.js";
 import type { RsyncEntry } from "./rsync-listing.js";
 import { groupMoves, moveByCopying } from "./rsync-moves.js";
@@ -258,6 +260,33 @@ export class RsyncOnlyStore implements Store {
     }
   }
 
+  async clone(from: Path, to: Path, signal: AbortSignal): Promise<Cloned> {
+    throwIfAborted(signal);
+    checkPath(from);
+    if ((await this.#typeOf(from, signal)) !== "directory")
+      throw new BackupError("NOT_FOUND", `${this.name} has no directory ${from}`);
+    await this.removeTree(to, signal);
+    await this.#changing(this.#tree.makeDirectories([to], signal));
+    const { name: where, directory } = { ...this.#options };
+    const cloned = await cloneByLinks({ tree: this.#tree, directory, from, to, where }, signal);
+    this.#changedAt = performance.now();
+    return cloned;
+  }
+
+  /** By a clone, and the removal of what was cloned: rsync(1) renames nothing. */
+  async moveTree(from: Path, to: Path, signal: AbortSignal): Promise<void> {
+    checkPath(to);
+    if ((await this.#typeOf(from, signal)) === undefined && (await this.#typeOf(to, signal)) === "directory") return;
+    await this.clone(from, to, signal);
+    await this.removeTree(from, signal);
+  }
+
+  async removeTree(path: Path, signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    checkPath(path);
+    if ((await this.#typeOf(path, signal)) === "directory") await this.#changing(this.#tree.removeTree(path, signal));
+  }
+
   async describe(signal: AbortSignal): Promise<Description> {
     throwIfAborted(signal);
     return {
@@ -272,6 +301,11 @@ export class RsyncOnlyStore implements Store {
 
   async [Symbol.asyncDispose](): Promise<void> {
     // Holds nothing open between calls.
+  }
+
+  async #typeOf(path: Path, signal: AbortSignal): Promise<RsyncEntry["type"] | undefined> {
+    checkPath(path);
+    return (await this.#orMissing(this.#tree.list([path], signal))).at(0)?.type;
   }
 
   #entriesOf(moves: readonly Move[], signal: AbortSignal): Promise<readonly RsyncEntry[]> {

@@ -73,6 +73,43 @@ export class RsyncTree {
     });
   }
 
+  /** Removes a directory with all that is in it; it is there. */
+  async removeTree(path: Path, signal: AbortSignal): Promise<void> {
+    await this.scratch((local) =>
+      this.#run({
+        at: path,
+        direction: "push",
+        local,
+        options: ["--recursive", "--delete", "--omit-dir-times"],
+        signal,
+      }),
+    );
+    await this.remove([path], signal);
+  }
+
+  /**
+   * Makes the directory at `to` hold what `local` holds, by other names of the files of the same names and sizes that
+   * the directory `links` has, as rsync(1) takes it for `--link-dest`.
+   * @returns the files that were sent, since there is none
+   */
+  async pushLinks(
+    local: string,
+    { to, links }: { readonly to: Path; readonly links: string },
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const options = [
+      ...["--recursive", "--size-only", "--omit-dir-times", "--whole-file", "--chmod=D0700,F0600"],
+      `--link-dest=${links}`,
+      "--out-format=%i %n",
+    ];
+    const output = await this.#run({ at: to, direction: "push", local, options, signal });
+    // `<f` is a file that was sent, `hf` one that got another name.
+    return output
+      .toString()
+      .split("\n")
+      .filter((line) => line.startsWith("<f"));
+  }
+
   /** Makes directories, 0700; their parents are there or among them. The mode of those that are there stays. */
   async makeDirectories(paths: readonly Path[], signal: AbortSignal, options: readonly string[] = []): Promise<void> {
     if (paths.length === 0) return;

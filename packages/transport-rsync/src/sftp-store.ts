@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   BackupError,
   type Body,
+  type Cloned,
   type Content,
   type Description,
   type Directory,
@@ -17,16 +18,19 @@ import {
   type Place,
   type Store,
   type Stored,
+  isBackupError,
   parentOf,
   throwIfAborted,
 } from "@backup/core";
 import type { Host } from "./connection.js";
 import { takeRemoteLease } from "./remote-lease.js";
 import { remotePut } from "./remote-put.js";
+import type { RemoteTrees } from "./remote-trees.js";
 import type { Sender } from "./sender.js";
 import { STATUS, unless } from "./sftp-calls.js";
 import { SftpChannel } from "./sftp-channel.js";
 import { clearLeftovers, removeTree } from "./sftp-clear.js";
+import { cloneTree } from "./sftp-clone.js";
 import { SftpDestination, TEMPORARY } from "./sftp-destination.js";
 import { directorySync } from "./sftp-directory.js";
 import { factsOf } from "./sftp-facts.js";
@@ -53,6 +57,8 @@ export interface SftpStoreOptions {
   readonly sender?: ((own: SftpDestination, signal: AbortSignal) => Promise<Sender>) | undefined;
   /** Holds what is on its way; whoever made it disposes of it. */
   readonly spool: Spool;
+  /** Default: file by file, over SFTP. */
+  readonly trees?: RemoteTrees | undefined;
   readonly onEvent?: EventSink | undefined;
   readonly timing?: LeaseTiming | undefined;
   /** See SftpChannelOptions. */
@@ -220,6 +226,26 @@ export class SftpStore implements Store {
     await this.#destination.change((sftp) => removeDirectories(sftp, root, { paths, signal }), signal);
   }
 
+  async clone(from: Path, to: Path, signal: AbortSignal): Promise<Cloned> {
+    const destination = this.#destination;
+    const paths = { from: destination.root.at(from), to: destination.root.at(to) };
+    if (await this.#atOnce((trees) => trees.clone(paths.from, paths.to, signal), signal)) return { copied: 0 };
+    return destination.change((sftp) => cloneTree(sftp, { destination, ...paths, signal }), signal);
+  }
+
+  moveTree(from: Path, to: Path, signal: AbortSignal): Promise<void> {
+    return this.move([{ from, to }], signal);
+  }
+
+  async removeTree(path: Path, signal: AbortSignal): Promise<void> {
+    const at = this.#destination.root.at(path);
+    if (await this.#atOnce((trees) => trees.remove(at, signal), signal)) return;
+    await this.#destination.change(async (sftp) => {
+      await removeTree(sftp, at);
+      await directorySync(sftp, new Set([folderOf(at)])).finish();
+    }, signal);
+  }
+
   async describe(signal: AbortSignal): Promise<Description> {
     const sender = await this.#askSender(signal);
     const { host } = this.#options;
@@ -247,6 +273,21 @@ export class SftpStore implements Store {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#channel[Symbol.asyncDispose]();
+  }
+
+  /** Whether the host itself did it; where it could not, SFTP does it anew and says what is wrong. */
+  async #atOnce(work: (trees: RemoteTrees) => Promise<boolean>, signal: AbortSignal): Promise<boolean> {
+    const { trees } = this.#options;
+    if (!trees) return false;
+    try {
+      return await work(trees);
+    } catch (error) {
+      throwIfAborted(signal);
+      if (isBackupError(error)) return false;
+      throw error;
+    } finally {
+      this.#destination.changed();
+    }
   }
 
   async #askSender(signal: AbortSignal): Promise<Sender> {

@@ -3,7 +3,7 @@ import { BackupError, throwIfAborted } from "../errors.js";
 import type { Lease } from "../lease.js";
 import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "../model.js";
 import { PRIVATE, checkPath, parentOf } from "../paths.js";
-import type { Description, Move, Place, Store } from "../store.js";
+import type { Cloned, Description, Move, Place, Store } from "../store.js";
 import { MemoryDisk, type MemoryFile } from "./memory-disk.js";
 
 export type { MemoryFile } from "./memory-disk.js";
@@ -260,6 +260,41 @@ export class MemoryStore implements Store {
         this.#step();
         this.#disk.removeDirectory(at);
       }
+    }
+  }
+
+  async clone(from: Path, to: Path, signal: AbortSignal): Promise<Cloned> {
+    checkPath(from);
+    if (!this.#disk.directories.has(from)) throw new BackupError("NOT_FOUND", `memory has no directory ${from}`);
+    await this.removeTree(to, signal);
+    for (const path of this.#disk.below(from)) {
+      this.#begin(signal);
+      const target = `${to}${path.slice(from.length)}`;
+      this.#disk.makeDirectory(target, () => this.#step());
+      for (const [name, file] of this.#disk.directories.get(path)?.files ?? []) {
+        this.#step();
+        this.#disk.set(`${target}/${name}`, file);
+      }
+    }
+    return { copied: 0 };
+  }
+
+  async moveTree(from: Path, to: Path, signal: AbortSignal): Promise<void> {
+    checkPath(from);
+    checkPath(to);
+    this.#begin(signal);
+    if (this.#disk.directories.has(from)) {
+      this.#step();
+      this.#disk.moveDirectory(from, to);
+    } else if (!this.#disk.directories.has(to)) throw new BackupError("NOT_FOUND", `memory has no directory ${from}`);
+  }
+
+  async removeTree(path: Path, signal: AbortSignal): Promise<void> {
+    checkPath(path);
+    for (const at of this.#disk.below(path).toReversed()) {
+      this.#begin(signal);
+      this.#step();
+      this.#disk.removeDirectory(at);
     }
   }
 
