@@ -6,18 +6,29 @@ import { PRIVATE } from "./paths.js";
 import type { Store } from "./store.js";
 
 /** A destination whose backups are snapshots, a directory each; see docs/history.md. */
-export interface History {
+export interface History extends Days {
   /** `Source.id`; undefined: the file that says so is lost. */
   readonly source: string | undefined;
-  /** Days of which there is a snapshot, the oldest first. */
+}
+
+/** All the oldest first. */
+export interface Days {
+  /** Days of which there is a snapshot. */
   readonly days: readonly Day[];
-  /** Days of snapshots that a run has begun and not ended, the oldest first. */
+  /** Days of snapshots that a run has begun and not ended. */
   readonly begun: readonly Day[];
+  /** Days of which there is a directory that is no backup: somebody else's. */
+  readonly foreign: readonly Day[];
 }
 
 const BEGUN = ".in-progress";
 /** Days in a message. */
 const SHOWN = 3;
+
+/** Where the snapshot of a day is made. */
+export function begunAt(day: Day): Path {
+  return `${day}${BEGUN}`;
+}
 
 /**
  * What history there is at a destination; undefined: none, it is a mirror or nothing at all. Writes nothing.
@@ -26,13 +37,13 @@ const SHOWN = 3;
 export async function readHistory(store: Store, signal: AbortSignal): Promise<History | undefined> {
   const checkpoint = await readCheckpoint(store, signal);
   if (checkpoint && !checkpoint.history) return undefined;
-  const { days, begun } = await listDays(store, signal);
+  const found = await listDays(store, signal);
   // Where what is in .backup was deleted, the snapshots say what they are themselves.
-  return checkpoint || days.length > 0 ? { source: checkpoint?.source, days, begun } : undefined;
+  return checkpoint || found.days.length > 0 ? { source: checkpoint?.source, ...found } : undefined;
 }
 
-/** Directories named as days that are backups; what else is there is somebody else's. */
-async function listDays(store: Store, signal: AbortSignal): Promise<Pick<History, "days" | "begun">> {
+/** Directories named as days: those that are backups, those that will be, and somebody else's. */
+export async function listDays(store: Store, signal: AbortSignal): Promise<Days> {
   const years = await matching(store, { at: [""], name: /^\d{4}$/, signal });
   const months = await matching(store, { at: years, name: /\/\d{2}$/, signal });
   const named = await matching(store, { at: months, name: /\/\d{2}(?:\.in-progress)?$/, signal });
@@ -43,8 +54,10 @@ async function listDays(store: Store, signal: AbortSignal): Promise<Pick<History
     signal,
   );
   const there = new Set(files.map(({ path }) => path));
+  const isBackup = (path: Path): boolean => there.has(`${path}/${CHECKPOINT_FILE}`);
   return {
-    days: complete.filter((path) => there.has(`${path}/${CHECKPOINT_FILE}`)).toSorted(),
+    days: complete.filter(isBackup).toSorted(),
+    foreign: complete.filter((path) => !isBackup(path)).toSorted(),
     begun: paths.flatMap((path) => (path.endsWith(BEGUN) ? [path.slice(0, -BEGUN.length)] : [])).toSorted(),
   };
 }
@@ -61,7 +74,7 @@ async function matching(
  * The day whose snapshot is meant: the newest one, unless another is asked for.
  * @throws BackupError NOT_FOUND where there is none, with those that are near
  */
-export function chooseDay({ days }: History, wanted: Day | undefined, where: string): Day {
+export function chooseDay({ days }: Pick<Days, "days">, wanted: Day | undefined, where: string): Day {
   const newest = days.at(-1);
   if (newest === undefined)
     throw new BackupError(

@@ -36,6 +36,7 @@ export { type Holding, INVENTORY_FILE, type Inventory } from "./inventory.js";
 export { type CollectionFiles, type Looked, backupFiles } from "./backup-files.js";
 export { type Backup, type Listed, listBackup, readBackup } from "./list-backup.js";
 export type { Stock } from "./stock.js";
+export { backupToHistory, type HistoryOptions } from "./backup-to-history.js";
 export { type Day, formatDay, localDay, parseDay } from "./day.js";
 export { type History, chooseDay, readHistory } from "./history.js";
 export { within, type WithinOptions } from "./within-store.js";

@@ -1,5 +1,5 @@
 import { Copies } from "./copies.js";
-import { type Checkpoint, OPEN, type Seen, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
+import { type Checkpoint, OPEN, type Seen, checkOwner, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import { type Loss, checkDeletionLimit, unlikelyMoved, withoutCopy } from "./deletion-limit.js";
 import type { DayBudget } from "./day-budget.js";
 import { BackupError } from "./errors.js";
@@ -63,7 +63,7 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
     stampsOf(source, store, signal),
   );
   const inventory = previous?.source === source.id ? previous : undefined;
-  checkOwner(checkpoint, source, store);
+  checkOwner(checkpoint, { source, store, isHistory: false });
   const colon = checkpoint?.colon ?? store.can.colon;
   const head = { format: 1, source: source.id, colon } as const;
   const naming = source.naming({ colon });
@@ -231,15 +231,6 @@ function announce<I extends Item>(
     rename: work.renames.length,
     remove: countFiles(expected),
   });
-}
-
-function checkOwner(checkpoint: Checkpoint | undefined, source: { readonly id: string }, store: Store): void {
-  if (checkpoint === undefined || checkpoint.source === source.id) return;
-  throw new BackupError(
-    "DESTINATION_OTHER",
-    `${store.name} holds a backup of ${checkpoint.source}, not of ${source.id}; choose another directory` +
-      " (or, if it is the same account under a new name, delete .backup/checkpoint.json there)",
-  );
 }
 
 function losses<I extends Item>(survey: Survey<I>, deleted: readonly Known[]): readonly Loss[] {

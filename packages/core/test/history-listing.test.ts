@@ -56,6 +56,7 @@ describe("the history at a destination", () => {
       source: "memory:a",
       days: ["2025/01/31", "2026/11/23"],
       begun: ["2026/11/24"],
+      foreign: ["2026/11/21"],
     });
   });
 
@@ -70,17 +71,22 @@ describe("the history at a destination", () => {
   it("is known by its snapshots where .backup is lost", async () => {
     const store = new MemoryStore();
     plant(store, "2026/11/23/");
-    expect(await readHistory(store, NEVER)).toEqual({ source: undefined, days: ["2026/11/23"], begun: [] });
+    expect(await readHistory(store, NEVER)).toEqual({
+      source: undefined,
+      days: ["2026/11/23"],
+      begun: [],
+      foreign: [],
+    });
   });
 
   it("gives the newest snapshot, or the one that is asked for, or says which are near", () => {
     const days = ["2024/12/31", "2025/06/01", "2026/01/01", "2026/01/03", "2026/11/23"];
-    const history = { source: "memory:a", days, begun: [] };
+    const history = { days };
     expect(chooseDay(history, undefined, "here")).toBe("2026/11/23");
     expect(chooseDay(history, "2025/06/01", "here")).toBe("2025/06/01");
     expect(() => chooseDay(history, "2026/01/02", "here")).toThrow(
       "here has no snapshot of 2026-01-02; those nearest to it are of 2025-06-01, 2026-01-01, 2026-01-03",
     );
-    expect(() => chooseDay({ ...history, days: [] }, undefined, "here")).toThrow("here has no snapshot yet");
+    expect(() => chooseDay({ days: [] }, undefined, "here")).toThrow("here has no snapshot yet");
   });
 });

@@ -1,9 +1,10 @@
-import { BackupError, type DayBudget, type Source, backup, findSecret } from "@backup/core";
+import { BackupError, type DayBudget, type Source, findSecret } from "@backup/core";
 import type { Foreign, MailItem } from "@backup/imap";
 import { parseServer } from "@backup/imap/server";
 import type { ActionContext } from "../action.js";
 import { checkHome } from "../check-home.js";
 import { destinationProblems, openDestination } from "../destination.js";
+import { backUp } from "../history-options.js";
 import { plugins } from "../plugins.js";
 import { problemsOf } from "../problems-of.js";
 import { parseSize } from "../size.js";
@@ -127,7 +128,7 @@ export const imapType: ActionType<ImapArguments> = {
       await using source = await openSource(args, context);
       const { keepDeleted, allowDeletes, dryRun, full } = args;
       const budget = dayBudget(args.maxBytesPerDay);
-      return await backup({
+      return await backUp(args, {
         source,
         store,
         signal,
