@@ -1,6 +1,6 @@
 import { type Day, formatDay, parseDay } from "./day.js";
 import type { Path } from "./model.js";
-import { PRIVATE } from "./paths.js";
+import { PRIVATE, parentOf } from "./paths.js";
 import type { Store } from "./store.js";
 
 /** Where directories are that are no snapshots: not yet, or not any more. */
@@ -23,15 +23,19 @@ export function removingAt(day: Day): Path {
 
 /** Clears what interrupted runs left: a snapshot whose place nobody has taken goes back there. The lease is held. */
 export async function clearLeftovers(store: Store, signal: AbortSignal): Promise<void> {
-  const left = await store.subdirectories([CLONES, REPLACED, REMOVING], signal);
-  for (const path of left) {
-    const day = path.startsWith(`${REPLACED}/`) ? parseDay(path.slice(REPLACED.length + 1)) : undefined;
-    if (day !== undefined && !(await isThere(store, day, signal))) await store.moveTree(path, day, signal);
-    else await store.removeTree(path, signal);
+  for (const path of await store.subdirectories([CLONES, REPLACED, REMOVING], signal)) {
+    const place = parentOf(path);
+    const day = parseDay(path.slice(place.length + 1));
+    if (day !== undefined && place === REPLACED && !(await isThere(store, day, signal)))
+      await store.moveTree(path, day, signal);
+    else {
+      // That of the month may have been left, empty.
+      if (day !== undefined && place === REMOVING) await store.removeDirectories([parentOf(day)], signal);
+      await store.removeTree(path, signal);
+    }
   }
 }
 
 async function isThere(store: Store, day: Day, signal: AbortSignal): Promise<boolean> {
-  const month = day.slice(0, day.lastIndexOf("/"));
-  return (await store.subdirectories([month], signal)).includes(day);
+  return (await store.subdirectories([parentOf(day)], signal)).includes(day);
 }

@@ -6,6 +6,7 @@ import { configCheckCommand, configExampleCommand, configSchemaCommand } from ".
 import { healthCommand } from "./health.js";
 import { loginImapCommand } from "./login-imap.js";
 import { lsCommand } from "./ls.js";
+import { pruneCommand } from "./prune.js";
 import { runCommand } from "./run.js";
 import type { Subcommand } from "./subcommand.js";
 
@@ -15,6 +16,7 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
   loginImapCommand,
   runCommand,
   lsCommand,
+  pruneCommand,
   configCheckCommand,
   configExampleCommand,
   configSchemaCommand,
