@@ -110,18 +110,24 @@ describe("backup prune", () => {
     expect(await publishedDays(at("needs"))).toEqual(["2026/09/30"]);
   });
 
-  it.each([REMOTE.rsync, REMOTE.sftp, REMOTE.rrsync])("does so on another host: $name", async (kind) => {
-    await using host = await openRemote(kind);
-    for (const day of ["2026-10-31", "2026-11-01"]) {
-      const more = ["--hist", "--histdate", day];
-      expect(await runRemote({ host, server, name: "mail", more })).toMatchObject({ code: 0 });
-    }
-    const args = ["prune", host.destination("mail"), ...host.options, "--keep-last", "1"];
-    expect(await runBackup(args, host.env)).toMatchObject({ code: 0 });
-    expect(await publishedDays(host.at("mail"))).toEqual(["2026/11/01"]);
-    const listed = await runBackup(["ls", host.destination("mail"), ...host.options, "--json"], host.env);
-    expect(JSON.parse(listed.stdout.split("\n").findLast((line) => line !== "") ?? "")).toMatchObject({ whole: true });
-  });
+  it.each([REMOTE.rsync, REMOTE.sftp, REMOTE.rrsync])(
+    "does so on another host: $name",
+    { timeout: 240_000 },
+    async (kind) => {
+      await using host = await openRemote(kind);
+      for (const day of ["2026-10-31", "2026-11-01"]) {
+        const more = ["--hist", "--histdate", day];
+        expect(await runRemote({ host, server, name: "mail", more })).toMatchObject({ code: 0 });
+      }
+      const args = ["prune", host.destination("mail"), ...host.options, "--keep-last", "1"];
+      expect(await runBackup(args, host.env)).toMatchObject({ code: 0 });
+      expect(await publishedDays(host.at("mail"))).toEqual(["2026/11/01"]);
+      const listed = await runBackup(["ls", host.destination("mail"), ...host.options, "--json"], host.env);
+      expect(JSON.parse(listed.stdout.split("\n").findLast((line) => line !== "") ?? "")).toMatchObject({
+        whole: true,
+      });
+    },
+  );
 
   it("is what a plan's retention does after a complete run, and no other", async () => {
     const plan = (days: string, extra = ""): string => `actions:
