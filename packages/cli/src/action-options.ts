@@ -1,4 +1,5 @@
 import { DESTINATION_OPTIONS } from "./destination-options.js";
+import { HISTORY_OPTIONS } from "./history-options.js";
 import type { ActionOption } from "./types/action-type.js";
 
 /** Options of every type of action. */
@@ -8,6 +9,7 @@ export const ACTION_OPTIONS = {
     requiresArg: true,
     describe: "What to call it in reports; default: what is backed up, and where to",
   },
+  ...HISTORY_OPTIONS,
   "keep-deleted": { type: "boolean", default: false, describe: "Keep what was deleted at the source" },
   "allow-deletes": { type: "boolean", default: false, describe: "Delete more than half of a folder if the source did" },
   "dry-run": {

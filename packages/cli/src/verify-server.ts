@@ -6,8 +6,11 @@ import {
   type Report,
   type Store,
   backup,
+  backupToHistory,
   findDifferences,
   isDamagedFile,
+  localDay,
+  within,
 } from "@backup/core";
 import { parseServer } from "@backup/imap/server";
 import type { ActionContext } from "./action.js";
@@ -52,13 +55,21 @@ export async function compareWith(
   return await findDifferences({ source, store, signal: context.signal, onEvent });
 }
 
-/** A run that takes damaged files for missing ones, and deletes nothing. */
+/**
+ * A run that takes damaged files for missing ones, and deletes nothing. Of a history it makes a new snapshot: those that
+ * there are stay as they are.
+ * @returns with the store that is repaired
+ */
 export async function repairFrom(
   account: SourceArguments,
   found: readonly Damage[],
-  { store, onEvent, context }: ServerMeans,
-): Promise<Report> {
+  { store, history, onEvent, context }: ServerMeans & Pick<OpenBackup, "history">,
+): Promise<{ readonly report: Report; readonly store: Store }> {
   const damaged = new Set(found.filter(isDamagedFile).map(({ path = "" }) => path));
   await using source = await openSource(account, { ...context, onEvent });
-  return await backup({ source, store, signal: context.signal, onEvent, damaged, full: true, keepDeleted: true });
+  const options = { source, signal: context.signal, onEvent, damaged, full: true, keepDeleted: true };
+  if (!history) return { report: await backup({ ...options, store }), store };
+  const day = localDay(new Date());
+  const report = await backupToHistory({ ...options, store: history.store, day });
+  return { report, store: within(history.store, day) };
 }

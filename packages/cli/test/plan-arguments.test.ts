@@ -47,6 +47,9 @@ describe("arguments of a plan's action are those of the command line", () => {
     timeout: 12.5
     connections: 2
     full: true
+    hist: true
+    histdate: 2026-11-23
+    histkeep: true
     keep-deleted: true
     allow-deletes: true
     dry-run: true
@@ -64,7 +67,7 @@ describe("arguments of a plan's action are those of the command line", () => {
     for (const name of Object.keys({ ...imapType.options, ...ACTION_OPTIONS })) expect(plan).toContain(`    ${name}: `);
     const line =
       "--name Alice --srcsecret /secrets/a --tls-ca ca.pem --folder INBOX --folder Archive/** --exclude-folder Junk " +
-      "--namespace other --namespace shared --max-bytes-per-day 2G --timeout 12.5 --connections 2 --full --keep-deleted --allow-deletes --dry-run --dstsecret /secrets/key " +
+      "--namespace other --namespace shared --max-bytes-per-day 2G --timeout 12.5 --connections 2 --full --hist --histdate 2026-11-23 --histkeep --keep-deleted --allow-deletes --dry-run --dstsecret /secrets/key " +
       "--dstpassphrase /secrets/passphrase --transport sftp --ssh-port 2222 --ssh-config ssh.conf " +
       `--known-hosts known_hosts --host-key-fingerprint SHA256:${"a".repeat(43)} --spool spool --bwlimit 100`;
     expect(fromPlan(plan)).toEqual(await fromCommandLine(`${IMAP} nas:a mail.example.org ${line}`));

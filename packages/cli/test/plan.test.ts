@@ -244,6 +244,31 @@ describe("a plan that is no YAML", () => {
 describe("a plan with mistakes", () => {
   const oneMore = (key: string): string => `${ALICE}    ${key}\n`;
   it.each([
+    [
+      "retention without snapshots",
+      oneMore("retention: {keep-last: 3}"),
+      "6:16: retention is for snapshots; add hist: true",
+    ],
+    [
+      "retention that keeps nothing",
+      oneMore("retention: {keep-daily: 0}\n    hist: true"),
+      "6:16: retention: nothing says what to keep; give one of keep-last, keep-daily, keep-weekly, keep-monthly, keep-yearly a number above 0",
+    ],
+    [
+      "retention of half a snapshot",
+      oneMore("retention: {keep-last: 0.5}\n    hist: true"),
+      "6:28: keep-last takes a whole number, 0 or more",
+    ],
+    [
+      "retention of all, which keeps nothing",
+      `defaults: {hist: true, retention: {keep-last: 0}}\n${ALICE}`,
+      "1:35: retention: nothing says what to keep; give one of keep-last, keep-daily, keep-weekly, keep-monthly, keep-yearly a number above 0",
+    ],
+    [
+      "a day that is none",
+      oneMore("histdate: 2026-02-30\n    hist: true"),
+      "6:15: histdate takes a day as 2026-11-23 or 2026/11/23, not '2026-02-30'",
+    ],
     ["no actions", "concurrency: 2\n", "1:1: 'actions' is missing"],
     ["no action", "actions: []\n", "1:10: actions takes a list of at least one action"],
     ["no list of actions", "actions: all\n", "1:10: actions takes a list of at least one action"],

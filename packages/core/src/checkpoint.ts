@@ -15,6 +15,8 @@ export interface Checkpoint {
   /** Whether names hold `:`; the same for the whole destination. */
   readonly colon: boolean;
   readonly collections: Readonly<Record<Path, Seen>>;
+  /** This is no backup itself: its snapshots are, in directories below. */
+  readonly history?: true;
 }
 
 export interface Seen {
@@ -55,6 +57,31 @@ export async function readCheckpoint(store: Store, signal: AbortSignal): Promise
       `${store.name} was written by a newer version of backup (format ${value.format}, this one knows ${FORMAT}); update backup`,
     );
   return isCheckpoint(value) ? value : undefined;
+}
+
+/** @throws BackupError DESTINATION_OTHER where a destination is not this source's, or one for the other kind of backup */
+export function checkOwner(
+  checkpoint: Checkpoint | undefined,
+  {
+    source,
+    store,
+    isHistory,
+  }: { readonly source: { readonly id: string }; readonly store: Store; readonly isHistory: boolean },
+): void {
+  if (checkpoint === undefined) return;
+  if (checkpoint.source !== source.id)
+    throw new BackupError(
+      "DESTINATION_OTHER",
+      `${store.name} holds a backup of ${checkpoint.source}, not of ${source.id}; choose another directory` +
+        " (or, if it is the same account under a new name, delete .backup/checkpoint.json there)",
+    );
+  if ((checkpoint.history ?? false) === isHistory) return;
+  throw new BackupError(
+    "DESTINATION_OTHER",
+    isHistory
+      ? `${store.name} holds a backup without history, and --hist would put snapshots among its folders; choose another directory, or leave --hist out`
+      : `${store.name} holds snapshots, a directory for each day; choose another directory, or back up with --hist`,
+  );
 }
 
 /** Writes the checkpoint, unless the one at the destination, `previous`, already says the same. */

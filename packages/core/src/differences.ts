@@ -1,7 +1,6 @@
-import { readCheckpoint } from "./checkpoint.js";
+import { checkOwner, readCheckpoint } from "./checkpoint.js";
 import type { EventSink } from "./events.js";
 import type { Collection, Item, Path, Unavailable } from "./model.js";
-import { checkOwner } from "./run.js";
 import type { Source } from "./source.js";
 import type { Store } from "./store.js";
 import { type Compared, compareAll, stampsOf } from "./survey.js";
@@ -46,7 +45,7 @@ export async function findDifferences<I extends Item>(input: DifferencesInput<I>
   const offered: (Collection | Unavailable)[] = [];
   for await (const collection of source.collections(signal)) offered.push(collection);
   const checkpoint = await readCheckpoint(store, signal);
-  checkOwner(checkpoint, source, store);
+  checkOwner(checkpoint, { source, store, isHistory: false });
   const naming = source.naming({ colon: checkpoint?.colon ?? store.can.colon });
   const stamps = await stampsOf(source, store, signal);
   const { compared, failed } = await compareAll({

@@ -30,7 +30,7 @@ export type {
 } from "./model.js";
 export { isUnavailable } from "./model.js";
 export type { Source, View } from "./source.js";
-export type { Description, Digested, FileContent, Move, Place, Store } from "./store.js";
+export type { Cloned, Description, Digested, FileContent, Move, Place, Store } from "./store.js";
 export { type ReadAhead, readAhead } from "./read-ahead.js";
 export { LocalStore, type LocalStoreOptions } from "./local-store.js";
 export { type Lease, type LeaseFile, LEASE_TIMING, type LeaseTiming, takeLease } from "./lease.js";
@@ -48,6 +48,13 @@ export {
   findDifferences,
 } from "./differences.js";
 export type { Stock } from "./stock.js";
+export { backupToHistory, type HistoryOptions } from "./backup-to-history.js";
+export { type Day, formatDay, localDay, parseDay } from "./day.js";
+export { type History, chooseDay, readHistory } from "./history.js";
+export { type PruneOptions, prune } from "./prune.js";
+export { type Retention, type Verdict, retain } from "./retention.js";
+export { type Snapshot, type SnapshotReport, readSnapshots } from "./snapshots.js";
+export { within, type WithinOptions } from "./within-store.js";
 export { ContentHash, contentOf, digestOf } from "./digest.js";
 export { CHECKPOINT_FILE } from "./checkpoint.js";
 export type { DayBudget } from "./day-budget.js";

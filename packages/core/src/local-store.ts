@@ -18,6 +18,7 @@ import { BackupError, isBackupError, systemCode, throwIfAborted } from "./errors
 import { diskError, ignoring } from "./disk-error.js";
 import { backupAround, makeDurably } from "./local-directories.js";
 import { type Lease, type LeaseTiming, LEASE_TIMING, takeLease } from "./lease.js";
+import { cloneTree } from "./local-clone.js";
 import { clearLeaseLeftovers, localLeaseFile } from "./local-lease-file.js";
 import { digestFiles } from "./local-digests.js";
 import { readHeads } from "./local-heads.js";
@@ -26,7 +27,7 @@ import { putBatches } from "./local-put.js";
 import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "./model.js";
 import { PRIVATE, checkPath, parentOf } from "./paths.js";
 import { readAhead } from "./read-ahead.js";
-import type { Description, Digested, FileContent, Move, Place, Store } from "./store.js";
+import type { Cloned, Description, Digested, FileContent, Move, Place, Store } from "./store.js";
 import { syncDirectory } from "./sync-directory.js";
 import { withinBackup } from "./within-backup.js";
 
@@ -84,15 +85,14 @@ export class LocalStore implements Store {
     }
   }
 
-  async directories(leaves: readonly string[], signal: AbortSignal): Promise<readonly Directory[]> {
+  async directories(leaves: readonly string[], signal: AbortSignal, top: Path = ""): Promise<readonly Directory[]> {
     const found: Directory[] = [];
     const skip = new Set(leaves);
     const visit = async (at: Path): Promise<void> => {
       throwIfAborted(signal);
-      const directory = at === "" ? this.#root : this.#at(at);
-      const entries = await ignoring(["ENOENT"], readdir(directory, { withFileTypes: true }));
+      const entries = await ignoring(["ENOENT"], readdir(this.#directory(at), { withFileTypes: true }));
       if (!entries) return;
-      if (at !== "") {
+      if (at !== top) {
         // Another backup's destination, made in this one: none of our business.
         if (entries.some(({ name }) => name === PRIVATE)) return;
         await note(at);
@@ -109,7 +109,19 @@ export class LocalStore implements Store {
       const stats = await ignoring(["ENOENT"], stat(this.#at(path), { bigint: true }));
       if (stats) found.push({ path, stamp: String(stats.mtimeNs) });
     };
-    await this.#guard(visit(""));
+    await this.#guard(visit(top));
+    return found;
+  }
+
+  async subdirectories(directories: readonly Path[], signal: AbortSignal): Promise<readonly Path[]> {
+    const found: Path[] = [];
+    for (const at of directories) {
+      throwIfAborted(signal);
+      const reading = readdir(this.#directory(at), { withFileTypes: true });
+      for (const entry of (await this.#guard(ignoring(["ENOENT", "ENOTDIR"], reading))) ?? [])
+        if (entry.isDirectory() && !entry.name.startsWith("."))
+          found.push(at === "" ? entry.name : `${at}/${entry.name}`);
+    }
     return found;
   }
 
@@ -251,6 +263,27 @@ export class LocalStore implements Store {
     for (const directory of changed) await this.#guard(ignoring(["ENOENT"], syncDirectory(directory)));
   }
 
+  async clone(from: Path, to: Path, signal: AbortSignal): Promise<Cloned> {
+    const [at, target] = [this.#at(from), this.#at(to)];
+    if (!this.#stat(at)?.isDirectory()) throw new BackupError("NOT_FOUND", `${this.name} has no directory ${from}`);
+    await this.removeTree(to, signal);
+    const cloned = await this.#guard(cloneTree(at, target, signal));
+    await this.#guard(syncDirectory(dirname(target)));
+    return cloned;
+  }
+
+  moveTree(from: Path, to: Path, signal: AbortSignal): Promise<void> {
+    return this.move([{ from, to }], signal);
+  }
+
+  async removeTree(path: Path, signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    const at = this.#at(path);
+    if (!this.#stat(at)) return;
+    await this.#guard(rm(at, { recursive: true, force: true }));
+    await this.#guard(syncDirectory(dirname(at)));
+  }
+
   async describe(signal: AbortSignal): Promise<Description> {
     throwIfAborted(signal);
     const probe = join(this.#temporary(), "describe");
@@ -291,6 +324,11 @@ export class LocalStore implements Store {
 
   #temporary(): string {
     return join(this.#root, PRIVATE, "tmp");
+  }
+
+  /** One that may be the root. */
+  #directory(path: Path): string {
+    return path === "" ? this.#root : this.#at(path);
   }
 
   #at(path: Path): string {

@@ -1,5 +1,5 @@
 import { Copies } from "./copies.js";
-import { type Checkpoint, OPEN, type Seen, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
+import { type Checkpoint, OPEN, type Seen, checkOwner, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import { type Loss, checkDeletionLimit, unlikelyMoved, withoutCopy } from "./deletion-limit.js";
 import { distrusting } from "./distrust.js";
 import type { DayBudget } from "./day-budget.js";
@@ -66,7 +66,7 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
     stampsOf(source, store, signal),
   );
   const inventory = previous?.source === source.id ? previous : undefined;
-  checkOwner(checkpoint, source, store);
+  checkOwner(checkpoint, { source, store, isHistory: false });
   const colon = checkpoint?.colon ?? store.can.colon;
   const head = { format: 1, source: source.id, colon } as const;
   const naming = distrusting(source.naming({ colon }), options.damaged);
@@ -234,16 +234,6 @@ function announce<I extends Item>(
     rename: work.renames.length,
     remove: countFiles(expected),
   });
-}
-
-/** @throws BackupError DESTINATION_OTHER */
-export function checkOwner(checkpoint: Checkpoint | undefined, source: { readonly id: string }, store: Store): void {
-  if (checkpoint === undefined || checkpoint.source === source.id) return;
-  throw new BackupError(
-    "DESTINATION_OTHER",
-    `${store.name} holds a backup of ${checkpoint.source}, not of ${source.id}; choose another directory` +
-      " (or, if it is the same account under a new name, delete .backup/checkpoint.json there)",
-  );
 }
 
 function losses<I extends Item>(survey: Survey<I>, deleted: readonly Known[]): readonly Loss[] {

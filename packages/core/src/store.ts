@@ -27,6 +27,12 @@ export type FileContent =
   | { readonly path: Path; readonly bytes: Uint8Array }
   | { readonly path: Path; readonly error: BackupError };
 
+/** What a clone is made of. */
+export interface Cloned {
+  /** Files that could not have another name, and were copied. */
+  readonly copied: number;
+}
+
 /** What a store is and can do, for a person who wonders whether to trust it. */
 export interface Description {
   /** How it is reached: `this machine`, `rsync 3.5.0 and SFTP, by OpenSSH`. */
@@ -65,11 +71,17 @@ export interface Store extends AsyncDisposable {
   lease(signal: AbortSignal): Promise<Lease>;
 
   /**
-   * Every directory below the root, whatever its depth; those named in `leaves` are listed and not entered,
-   * names that begin with a dot are left out, and so is a directory with what is in it that is another destination
-   * (it has a `.backup`). A missing root has none.
+   * Every directory below the root, or below `at`, whatever its depth; those named in `leaves` are listed and not
+   * entered, names that begin with a dot are left out, and so is a directory with what is in it that is another
+   * destination (it has a `.backup`). Where there is no such directory there are none in it.
    */
-  directories(leaves: readonly string[], signal: AbortSignal): Promise<readonly Directory[]>;
+  directories(leaves: readonly string[], signal: AbortSignal, at?: Path): Promise<readonly Directory[]>;
+
+  /**
+   * Directories directly in these, other destinations too; `""` is the root. Names that begin with a dot are left out.
+   * A missing one holds none. Symbolic links are not directories.
+   */
+  subdirectories(directories: readonly Path[], signal: AbortSignal): Promise<readonly Path[]>;
 
   /** Regular files directly in these directories; a missing one holds none. Symbolic links are not files. */
   list(directories: readonly Path[], signal: AbortSignal): Promise<readonly Stored[]>;
@@ -121,6 +133,20 @@ export interface Store extends AsyncDisposable {
 
   /** Removes files; a missing one is no error. */
   remove(paths: readonly Path[], signal: AbortSignal): Promise<void>;
+
+  /**
+   * Makes the directory `to` hold what `from` holds: directories of its own, 0700, and other names of the same files,
+   * hard links. Where a file cannot have one it is copied, with its time. The parent of `to` is there; what an
+   * interrupted call left at `to` is removed first. Symbolic links may be left out.
+   * @throws BackupError NOT_FOUND
+   */
+  clone(from: Path, to: Path, signal: AbortSignal): Promise<Cloned>;
+
+  /** Renames a directory; the parent of `to` is there, and `to` is not. What is already moved is left. */
+  moveTree(from: Path, to: Path, signal: AbortSignal): Promise<void>;
+
+  /** Removes a directory with all that is in it; a missing one is no error. Symbolic links are not followed. */
+  removeTree(path: Path, signal: AbortSignal): Promise<void>;
 
   /** What it can do, tried out where that cannot be asked; takes the lease. Leaves nothing behind. */
   describe(signal: AbortSignal): Promise<Description>;

@@ -1,5 +1,12 @@
 import { describe, it } from "vitest";
-import { MemorySource, MemoryStore, sourceSuite, type StoreFixture, storeSuite } from "../src/testing/index.js";
+import {
+  MemorySource,
+  MemoryStore,
+  sourceSuite,
+  type StoreFixture,
+  storeSuite,
+  withinFixture,
+} from "../src/testing/index.js";
 
 describe("MemoryStore", () => {
   const fixture: StoreFixture = {
@@ -10,6 +17,7 @@ describe("MemoryStore", () => {
     stampMs: 0,
   };
   for (const { name, run } of storeSuite) it(name, () => run(fixture));
+  for (const { name, run } of storeSuite) it(`${name}, within it`, () => run(withinFixture(fixture)));
 });
 
 describe("MemorySource", () => {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Body, LocalStore, type LocalStoreOptions, backup } from "../src/index.js";
 import { ignoring } from "../src/disk-error.js";
-import { type MemoryItem, MemorySource, type StoreFixture, storeSuite } from "../src/testing/index.js";
+import { type MemoryItem, MemorySource, type StoreFixture, storeSuite, withinFixture } from "../src/testing/index.js";
 import { type TemporaryDirectory, temporaryDirectory } from "../../../test/support/temporary-directory.js";
 import { compileCore, startChild } from "./support/child.js";
 import { entry, folder, many } from "./support/world.js";
@@ -32,6 +32,11 @@ for (const options of [{}, { batchFiles: 1 }, { batchFiles: 3, batchBytes: 10 }]
     const fixture = localFixture(options);
     for (const { name, run } of storeSuite) it(name, () => run(fixture));
   });
+
+describe("a directory of a LocalStore as a Store", () => {
+  const fixture = withinFixture(localFixture({}));
+  for (const { name, run } of storeSuite) it(name, () => run(fixture));
+});
 
 /** Modes of everything below, by path. */
 async function modesIn(directory: string): Promise<ReadonlyMap<string, string>> {

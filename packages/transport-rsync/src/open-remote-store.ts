@@ -8,10 +8,12 @@ import { rsyncProgram } from "./rsync-process.js";
 import { probeRsync } from "./rsync-probe.js";
 import { RsyncOnlyStore } from "./rsync-only-store.js";
 import { sumsByShell } from "./remote-sums.js";
+import { remoteTrees } from "./remote-trees.js";
 import { syncFileSystem } from "./remote-sync.js";
 import type { Sender } from "./sender.js";
 import { SftpChannel } from "./sftp-channel.js";
 import { SftpDestination } from "./sftp-destination.js";
+import { rootOf } from "./sftp-root.js";
 import { sftpSender } from "./sftp-sender.js";
 import { SftpStore } from "./sftp-store.js";
 import { ShellLine } from "./shell-line.js";
@@ -78,6 +80,11 @@ async function open(options: Settings, signal: AbortSignal): Promise<Opened> {
     host,
     directory,
     spool,
+    // Only OpenSSH runs commands; and who asks for SFTP gets that.
+    trees:
+      host.by === "OpenSSH" && transport !== "sftp"
+        ? remoteTrees((given) => line.shell(given), rootOf(directory).at(SEEN))
+        : undefined,
     onEvent,
     sums: sumsByShell((given) => line.shell(given)),
     sender: (own, given) => chooseSender({ ...options, onEvent, host, spool, line, lanes, store, own }, given),

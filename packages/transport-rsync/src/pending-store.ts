@@ -2,6 +2,7 @@ import { once } from "node:events";
 import {
   BackupError,
   type Body,
+  type Cloned,
   type Content,
   type Description,
   type Digested,
@@ -58,8 +59,12 @@ export class PendingStore implements Store {
     return (await this.#store(signal)).lease(signal);
   }
 
-  async directories(leaves: readonly string[], signal: AbortSignal): Promise<readonly Directory[]> {
-    return (await this.#store(signal)).directories(leaves, signal);
+  async directories(leaves: readonly string[], signal: AbortSignal, at?: Path): Promise<readonly Directory[]> {
+    return (await this.#store(signal)).directories(leaves, signal, at);
+  }
+
+  async subdirectories(directories: readonly Path[], signal: AbortSignal): Promise<readonly Path[]> {
+    return (await this.#store(signal)).subdirectories(directories, signal);
   }
 
   async list(directories: readonly Path[], signal: AbortSignal): Promise<readonly Stored[]> {
@@ -112,6 +117,18 @@ export class PendingStore implements Store {
 
   async removeDirectories(paths: readonly Path[], signal: AbortSignal): Promise<void> {
     return (await this.#store(signal)).removeDirectories(paths, signal);
+  }
+
+  async clone(from: Path, to: Path, signal: AbortSignal): Promise<Cloned> {
+    return (await this.#store(signal)).clone(from, to, signal);
+  }
+
+  async moveTree(from: Path, to: Path, signal: AbortSignal): Promise<void> {
+    return (await this.#store(signal)).moveTree(from, to, signal);
+  }
+
+  async removeTree(path: Path, signal: AbortSignal): Promise<void> {
+    return (await this.#store(signal)).removeTree(path, signal);
   }
 
   async describe(signal: AbortSignal): Promise<Description> {

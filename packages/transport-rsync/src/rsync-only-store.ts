@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   BackupError,
   type Body,
+  type Cloned,
   type Content,
   type Description,
   type Digested,
@@ -27,6 +28,7 @@ import type { RemoteShell } from "./connection.js";
 import { takeRemoteLease } from "./remote-lease.js";
 import { remotePut } from "./remote-put.js";
 import { digestsByRsync } from "./rsync-digests.js";
+import { cloneByLinks } from "./rsync-clone.js";
 import { RSYNC_LEASE_TIMING, rsyncClockSkew, rsyncLeaseFile } from "./rsync-lease.js";
 import type { RsyncEntry } from "./rsync-listing.js";
 import { groupMoves, moveByCopying } from "./rsync-moves.js";
@@ -113,7 +115,7 @@ export class RsyncOnlyStore implements Store {
     }
   }
 
-  async directories(leaves: readonly string[], signal: AbortSignal): Promise<readonly Directory[]> {
+  async directories(leaves: readonly string[], signal: AbortSignal, at: Path = ""): Promise<readonly Directory[]> {
     throwIfAborted(signal);
     const wait = this.#changedAt + STAMP_MS - performance.now();
     if (wait > 0) await sleep(wait, undefined, { signal }).catch(() => throwIfAborted(signal));
@@ -126,12 +128,23 @@ export class RsyncOnlyStore implements Store {
       "+ */",
       "- *",
     ];
-    const entries = await this.#orMissing(this.#tree.listAll(rules, signal));
+    const entries = await this.#orMissing(this.#tree.listAll(rules, signal, at));
     const others = entries.filter(({ path }) => path.endsWith(`/${PRIVATE}`)).map(({ path }) => `${parentOf(path)}/`);
     return entries
       .filter(({ type, path }) => type === "directory" && path !== PRIVATE)
       .filter(({ path }) => !others.some((other) => `${path}/`.startsWith(other)))
-      .map(({ path, mtime }) => ({ path, stamp: String(mtime / 1000) }));
+      .map(({ path, mtime }) => ({ path: at === "" ? path : `${at}/${path}`, stamp: String(mtime / 1000) }));
+  }
+
+  async subdirectories(directories: readonly Path[], signal: AbortSignal): Promise<readonly Path[]> {
+    throwIfAborted(signal);
+    for (const path of directories) if (path !== "") checkPath(path);
+    const wanted = new Set(directories);
+    const names = directories.map((path) => (path === "" ? "./" : `${path}/`));
+    const entries = await this.#orMissing(this.#tree.list(names, signal));
+    return entries
+      .filter(({ type, path }) => type === "directory" && wanted.has(parentOf(path)) && !/(?:^|\/)\.[^/]*$/.test(path))
+      .map(({ path }) => path);
   }
 
   async list(directories: readonly Path[], signal: AbortSignal): Promise<readonly Stored[]> {
@@ -260,6 +273,33 @@ export class RsyncOnlyStore implements Store {
     }
   }
 
+  async clone(from: Path, to: Path, signal: AbortSignal): Promise<Cloned> {
+    throwIfAborted(signal);
+    checkPath(from);
+    if ((await this.#typeOf(from, signal)) !== "directory")
+      throw new BackupError("NOT_FOUND", `${this.name} has no directory ${from}`);
+    await this.removeTree(to, signal);
+    await this.#changing(this.#tree.makeDirectories([to], signal));
+    const { name: where, directory } = { ...this.#options };
+    const cloned = await cloneByLinks({ tree: this.#tree, directory, from, to, where }, signal);
+    this.#changedAt = performance.now();
+    return cloned;
+  }
+
+  /** By a clone, and the removal of what was cloned: rsync(1) renames nothing. */
+  async moveTree(from: Path, to: Path, signal: AbortSignal): Promise<void> {
+    checkPath(to);
+    if ((await this.#typeOf(from, signal)) === undefined && (await this.#typeOf(to, signal)) === "directory") return;
+    await this.clone(from, to, signal);
+    await this.removeTree(from, signal);
+  }
+
+  async removeTree(path: Path, signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    checkPath(path);
+    if ((await this.#typeOf(path, signal)) === "directory") await this.#changing(this.#tree.removeTree(path, signal));
+  }
+
   async describe(signal: AbortSignal): Promise<Description> {
     throwIfAborted(signal);
     return {
@@ -274,6 +314,11 @@ export class RsyncOnlyStore implements Store {
 
   async [Symbol.asyncDispose](): Promise<void> {
     // Holds nothing open between calls.
+  }
+
+  async #typeOf(path: Path, signal: AbortSignal): Promise<RsyncEntry["type"] | undefined> {
+    checkPath(path);
+    return (await this.#orMissing(this.#tree.list([path], signal))).at(0)?.type;
   }
 
   #entriesOf(moves: readonly Move[], signal: AbortSignal): Promise<readonly RsyncEntry[]> {

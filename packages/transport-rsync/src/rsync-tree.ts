@@ -19,7 +19,10 @@ export interface RsyncTreeOptions {
   readonly retryMs?: number | undefined;
 }
 
-type Part = Omit<RsyncRun, "shell" | "directory">;
+interface Part extends Omit<RsyncRun, "shell" | "directory"> {
+  /** Directory of the destination; default: the destination itself. */
+  readonly at?: Path | undefined;
+}
 
 /** A directory that only rsync(1) reaches. What is transient is tried again. */
 export class RsyncTree {
@@ -38,9 +41,9 @@ export class RsyncTree {
     return this.#list({ files: names, options: ["--ignore-missing-args", "--no-implied-dirs"] }, signal);
   }
 
-  /** All of it that these filter rules leave. @throws BackupError NOT_FOUND */
-  listAll(rules: readonly string[], signal: AbortSignal): Promise<readonly RsyncEntry[]> {
-    return this.#list({ options: ["--recursive", ...rules.map((rule) => `--filter=${rule}`)] }, signal);
+  /** All of the directory at this path that these filter rules leave, by the path from there. @throws BackupError NOT_FOUND */
+  listAll(rules: readonly string[], signal: AbortSignal, at: Path = ""): Promise<readonly RsyncEntry[]> {
+    return this.#list({ at, options: ["--recursive", ...rules.map((rule) => `--filter=${rule}`)] }, signal);
   }
 
   /** Fetches files into a directory here; missing ones are left out, symbolic links too. @throws BackupError NOT_FOUND */
@@ -70,6 +73,43 @@ export class RsyncTree {
     });
   }
 
+  /** Removes a directory with all that is in it; it is there. */
+  async removeTree(path: Path, signal: AbortSignal): Promise<void> {
+    await this.scratch((local) =>
+      this.#run({
+        at: path,
+        direction: "push",
+        local,
+        options: ["--recursive", "--delete", "--omit-dir-times"],
+        signal,
+      }),
+    );
+    await this.remove([path], signal);
+  }
+
+  /**
+   * Makes the directory at `to` hold what `local` holds, by other names of the files of the same names and sizes that
+   * the directory `links` has, as rsync(1) takes it for `--link-dest`.
+   * @returns the files that were sent, since there is none
+   */
+  async pushLinks(
+    local: string,
+    { to, links }: { readonly to: Path; readonly links: string },
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const options = [
+      ...["--recursive", "--size-only", "--omit-dir-times", "--whole-file", "--chmod=D0700,F0600"],
+      `--link-dest=${links}`,
+      "--out-format=%i %n",
+    ];
+    const output = await this.#run({ at: to, direction: "push", local, options, signal });
+    // `<f` is a file that was sent, `hf` one that got another name.
+    return output
+      .toString()
+      .split("\n")
+      .filter((line) => line.startsWith("<f"));
+  }
+
   /** Makes directories, 0700; their parents are there or among them. The mode of those that are there stays. */
   async makeDirectories(paths: readonly Path[], signal: AbortSignal, options: readonly string[] = []): Promise<void> {
     if (paths.length === 0) return;
@@ -96,7 +136,7 @@ export class RsyncTree {
     for (const path of new Set(paths)) await mkdir(join(local, path), { recursive: true, mode: 0o700 });
   }
 
-  async #list(part: Pick<Part, "files" | "options">, signal: AbortSignal): Promise<readonly RsyncEntry[]> {
+  async #list(part: Pick<Part, "at" | "files" | "options">, signal: AbortSignal): Promise<readonly RsyncEntry[]> {
     const local = await this.#options.spool.directory();
     const options = ["--list-only", ...part.options];
     const output = this.#run({ ...part, options, direction: "pull", local, accept: [24], signal });
@@ -117,12 +157,17 @@ export class RsyncTree {
     }
   }
 
-  #run(part: Part): Promise<Buffer> {
-    const { run, shell, directory, retryMs } = this.#options;
+  #run({ at = "", ...part }: Part): Promise<Buffer> {
+    const { run, shell, retryMs } = this.#options;
     const { signal } = part;
+    const directory = at === "" ? this.#options.directory : placeIn(this.#options.directory, at);
     return retryTransient(async () => run({ ...part, shell: await shell(signal), directory }), {
       signal,
       waitMs: retryMs,
     });
   }
+}
+
+function placeIn(directory: string, at: Path): string {
+  return directory === "" || directory.endsWith("/") ? `${directory}${at}` : `${directory}/${at}`;
 }

@@ -11,30 +11,44 @@ const AHEAD = { tree: 2, files: 16 };
 export async function directoriesOf(
   sftp: SftpCalls,
   root: Root,
-  { leaves, signal }: { readonly leaves: readonly string[]; readonly signal: AbortSignal },
+  { leaves, at: top, signal }: { readonly leaves: readonly string[]; readonly at: Path; readonly signal: AbortSignal },
 ): Promise<readonly Directory[]> {
   const skip = new Set(leaves);
   const found: Directory[] = [];
-  let level: readonly Directory[] = [{ path: "", stamp: "" }];
+  let level: readonly Directory[] = [{ path: top, stamp: "" }];
   while (level.length > 0) {
     const next: Directory[] = [];
     await inFlight(level, { limit: sftp.handles, signal }, async (directory) => {
-      const at = directory.path === "" ? root.path : root.at(directory.path);
-      const entries = await readDirectory(sftp, at, AHEAD.tree);
+      const entries = await readDirectory(sftp, placeOf(root, directory.path), AHEAD.tree);
       if (!entries) return;
-      if (directory.path !== "") {
+      if (directory.path !== top) {
         // Another backup's destination, made in this one: none of our business.
         if (entries.some(({ filename }) => filename === PRIVATE)) return;
         found.push(directory);
       }
       for (const { filename, attrs } of entries) {
         if (filename.startsWith(".") || !attrs.isDirectory()) continue;
-        const path = directory.path === "" ? filename : `${directory.path}/${filename}`;
+        const path = inside(directory.path, filename);
         (skip.has(filename) ? found : next).push({ path, stamp: String(attrs.mtime) });
       }
     });
     level = next;
   }
+  return found;
+}
+
+/** See Store.subdirectories. */
+export async function directoriesIn(
+  sftp: SftpCalls,
+  root: Root,
+  { directories, signal }: { readonly directories: readonly Path[]; readonly signal: AbortSignal },
+): Promise<readonly Path[]> {
+  const found: Path[] = [];
+  await inFlight(directories, { limit: Math.min(32, sftp.handles), signal }, async (directory) => {
+    const entries = await readDirectory(sftp, placeOf(root, directory), AHEAD.tree);
+    for (const { filename, attrs } of entries ?? [])
+      if (attrs.isDirectory() && !filename.startsWith(".")) found.push(inside(directory, filename));
+  });
   return found;
 }
 
@@ -51,4 +65,13 @@ export async function filesIn(
       if (attrs.isFile()) files.push({ path: `${directory}/${filename}`, size: attrs.size, mtime: attrs.mtime * 1000 });
   });
   return files;
+}
+
+/** Where a directory is that may be the root. */
+function placeOf(root: Root, path: Path): string {
+  return path === "" ? root.path : root.at(path);
+}
+
+function inside(directory: Path, name: string): Path {
+  return directory === "" ? name : `${directory}/${name}`;
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   BackupError,
   type Body,
+  type Cloned,
   type Content,
   type Description,
   type Digested,
@@ -21,6 +22,7 @@ import {
   type Stored,
   ahead,
   digestOf,
+  isBackupError,
   parentOf,
   readAhead,
   throwIfAborted,
@@ -29,10 +31,12 @@ import type { Host } from "./connection.js";
 import { takeRemoteLease } from "./remote-lease.js";
 import { remotePut } from "./remote-put.js";
 import type { Sums } from "./remote-sums.js";
+import type { RemoteTrees } from "./remote-trees.js";
 import type { Sender } from "./sender.js";
 import { STATUS, unless } from "./sftp-calls.js";
 import { SftpChannel } from "./sftp-channel.js";
 import { clearLeftovers, removeTree } from "./sftp-clear.js";
+import { cloneTree } from "./sftp-clone.js";
 import { SftpDestination, TEMPORARY } from "./sftp-destination.js";
 import { digestsBySftp } from "./sftp-digests.js";
 import { directorySync } from "./sftp-directory.js";
@@ -41,7 +45,7 @@ import { MANY, writeFiles } from "./sftp-files.js";
 import { inFlight } from "./sftp-in-flight.js";
 import { sftpLeaseFile } from "./sftp-lease-file.js";
 import { linkFiles } from "./sftp-link.js";
-import { directoriesOf, filesIn } from "./sftp-list.js";
+import { directoriesIn, directoriesOf, filesIn } from "./sftp-list.js";
 import { makeDirectories, makeRoot, missingDirectories, removeDirectories } from "./sftp-make.js";
 import { MoveQueue } from "./sftp-move.js";
 import { readHeads, readWhole } from "./sftp-read.js";
@@ -62,6 +66,8 @@ export interface SftpStoreOptions {
   readonly sums?: Sums | undefined;
   /** Holds what is on its way; whoever made it disposes of it. */
   readonly spool: Spool;
+  /** Default: file by file, over SFTP. */
+  readonly trees?: RemoteTrees | undefined;
   readonly onEvent?: EventSink | undefined;
   readonly timing?: LeaseTiming | undefined;
   /** See SftpChannelOptions. */
@@ -132,7 +138,7 @@ export class SftpStore implements Store {
     }
   }
 
-  async directories(leaves: readonly string[], signal: AbortSignal): Promise<readonly Directory[]> {
+  async directories(leaves: readonly string[], signal: AbortSignal, at: Path = ""): Promise<readonly Directory[]> {
     throwIfAborted(signal);
     const wait = STAMP_MS - this.#destination.quietMs;
     if (wait > 0)
@@ -140,7 +146,13 @@ export class SftpStore implements Store {
         throwIfAborted(signal);
         throw error;
       });
-    return this.#destination.run((sftp) => directoriesOf(sftp, this.#destination.root, { leaves, signal }), signal);
+    const { root } = this.#destination;
+    return this.#destination.run((sftp) => directoriesOf(sftp, root, { leaves, at, signal }), signal);
+  }
+
+  async subdirectories(directories: readonly Path[], signal: AbortSignal): Promise<readonly Path[]> {
+    const { root } = this.#destination;
+    return this.#destination.run((sftp) => directoriesIn(sftp, root, { directories, signal }), signal);
   }
 
   async list(directories: readonly Path[], signal: AbortSignal): Promise<readonly Stored[]> {
@@ -222,7 +234,8 @@ export class SftpStore implements Store {
     const attempt = { where: this.name, root: destination.root.path, bytes: bytes.byteLength };
     const temporaryName = (): string => destination.temporaryName();
     await destination.run((sftp) => writeFiles(sftp, [file], { temporaryName, attempt, signal }), signal);
-    if (!path.startsWith(`${PRIVATE}/`)) destination.changed();
+    // What is in there has no stamp.
+    if (!`/${parentOf(path)}`.endsWith(`/${PRIVATE}`)) destination.changed();
   }
 
   async remove(paths: readonly Path[], signal: AbortSignal): Promise<void> {
@@ -237,6 +250,26 @@ export class SftpStore implements Store {
     const { root } = this.#destination;
     for (const path of paths) root.at(path);
     await this.#destination.change((sftp) => removeDirectories(sftp, root, { paths, signal }), signal);
+  }
+
+  async clone(from: Path, to: Path, signal: AbortSignal): Promise<Cloned> {
+    const destination = this.#destination;
+    const paths = { from: destination.root.at(from), to: destination.root.at(to) };
+    if (await this.#atOnce((trees) => trees.clone(paths.from, paths.to, signal), signal)) return { copied: 0 };
+    return destination.change((sftp) => cloneTree(sftp, { destination, ...paths, signal }), signal);
+  }
+
+  moveTree(from: Path, to: Path, signal: AbortSignal): Promise<void> {
+    return this.move([{ from, to }], signal);
+  }
+
+  async removeTree(path: Path, signal: AbortSignal): Promise<void> {
+    const at = this.#destination.root.at(path);
+    if (await this.#atOnce((trees) => trees.remove(at, signal), signal)) return;
+    await this.#destination.change(async (sftp) => {
+      await removeTree(sftp, at);
+      await directorySync(sftp, new Set([folderOf(at)])).finish();
+    }, signal);
   }
 
   async describe(signal: AbortSignal): Promise<Description> {
@@ -283,6 +316,21 @@ export class SftpStore implements Store {
     }
     if (rest.length === 0) return digested;
     return digested.concat(await this.#destination.run((sftp) => digestsBySftp(sftp, rest, signal), signal));
+  }
+
+  /** Whether the host itself did it; where it could not, SFTP does it anew and says what is wrong. */
+  async #atOnce(work: (trees: RemoteTrees) => Promise<boolean>, signal: AbortSignal): Promise<boolean> {
+    const { trees } = this.#options;
+    if (!trees) return false;
+    try {
+      return await work(trees);
+    } catch (error) {
+      throwIfAborted(signal);
+      if (isBackupError(error)) return false;
+      throw error;
+    } finally {
+      this.#destination.changed();
+    }
   }
 
   async #askSender(signal: AbortSignal): Promise<Sender> {

@@ -1,6 +1,6 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type StoreFixture, storeSuite } from "@backup/core/testing";
+import { type StoreFixture, storeSuite, withinFixture } from "@backup/core/testing";
 import { describe, expect, it } from "vitest";
 import { type TemporaryDirectory, temporaryDirectory } from "../../../test/support/temporary-directory.js";
 import { SftpStore } from "../src/sftp-store.js";
@@ -38,6 +38,10 @@ describe.each([{ without: [] }, { without: ALL }, { without: ["posix-rename@open
     for (const { name, run } of storeSuite) it.concurrent(name, () => run(sftpFixture({ without })));
   },
 );
+
+describe("a directory of an SftpStore as a Store", () => {
+  for (const { name, run } of storeSuite) it.concurrent(name, () => run(withinFixture(sftpFixture({}))));
+});
 
 describe("a new destination inside of a backup, over SFTP", () => {
   it("is refused before anything is made, and goes on where it was made before", async () => {

@@ -1,6 +1,7 @@
 import { ACTION_OPTIONS } from "../action-options.js";
 import { checkDestinationOptions } from "../destination-options.js";
 import { isDry } from "../dry-run.js";
+import { checkHistoryOptions } from "../history-options.js";
 import { runOne } from "../run-one.js";
 import type { ActionType, CommonArguments } from "../types/action-type.js";
 import type { Subcommand } from "./subcommand.js";
@@ -12,6 +13,7 @@ export function actionCommand<Arguments extends CommonArguments>(type: ActionTyp
     options: { ...type.options, ...ACTION_OPTIONS },
     check(args) {
       checkDestinationOptions(args);
+      checkHistoryOptions(args);
       type.check(args);
     },
     run(args, context) {

@@ -9,6 +9,7 @@ import { healthCommand } from "./health.js";
 import { loginImapCommand } from "./login-imap.js";
 import { lsCommand } from "./ls.js";
 import { restoreCommand } from "./restore.js";
+import { pruneCommand } from "./prune.js";
 import { runCommand } from "./run.js";
 import { verifyCommand } from "./verify.js";
 import { searchCommand } from "./search.js";
@@ -26,6 +27,7 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
   searchCommand,
   showCommand,
   exportCommand,
+  pruneCommand,
   configCheckCommand,
   configExampleCommand,
   configSchemaCommand,

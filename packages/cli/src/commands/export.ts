@@ -1,9 +1,9 @@
 import { BackupError } from "@backup/core";
 import { checkHome } from "../check-home.js";
-import { DESTINATION_OPTIONS, type DestinationArguments, checkDestinationOptions } from "../destination-options.js";
+import { LOOKING_OPTIONS, type LookingArguments, checkLookingOptions } from "../looking-options.js";
 import type { Subcommand } from "./subcommand.js";
 
-export interface ExportArguments extends DestinationArguments {
+export interface ExportArguments extends LookingArguments {
   readonly target: string;
   readonly term?: readonly string[] | undefined;
   readonly mbox: boolean;
@@ -30,7 +30,7 @@ export const exportCommand: Subcommand<ExportArguments> = {
       requiresArg: true,
       describe: "Only folders whose name matches this glob; repeatable",
     },
-    ...DESTINATION_OPTIONS,
+    ...LOOKING_OPTIONS,
   },
   examples: [
     ["backup export nas:mail/alice /tmp/alice --mbox", "every folder as an mbox file"],
@@ -40,7 +40,7 @@ export const exportCommand: Subcommand<ExportArguments> = {
     ],
   ],
   check(args) {
-    checkDestinationOptions(args);
+    checkLookingOptions(args);
     checkHome({ TARGET: args.target });
     if (args.target === "") throw new BackupError("USAGE", "TARGET is empty; name what to make");
     if ([args.mbox, args.eml, args.zip].filter(Boolean).length !== 1)

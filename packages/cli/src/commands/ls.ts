@@ -1,5 +1,6 @@
-import { listBackup } from "@backup/core";
-import { DESTINATION_OPTIONS, type DestinationArguments, checkDestinationOptions } from "../destination-options.js";
+import { listBackup, readSnapshots } from "@backup/core";
+import { LOOKING_OPTIONS, type LookingArguments, checkLookingOptions } from "../looking-options.js";
+
 import { EXIT } from "../exit-code.js";
 import { openBackup } from "../open-backup.js";
 import { jsonRenderer } from "../render/json.js";
@@ -8,25 +9,34 @@ import { plainRenderer } from "../render/plain.js";
 import { printable } from "../render/text.js";
 import type { CommandContext, Subcommand } from "./subcommand.js";
 
-export const lsCommand: Subcommand<DestinationArguments> = {
+export const lsCommand: Subcommand<LookingArguments> = {
   name: "ls",
   summary: "list what a destination holds, and whether anything is missing: exit status 0 or 3",
   positionals: [{ name: "dest", describe: "Directory here, or [user@]host:dir; only read" }],
-  options: DESTINATION_OPTIONS,
-  examples: [["backup ls nas:mail/alice", "every folder: on the server, here, kept, missing"]],
-  check: checkDestinationOptions,
+  options: LOOKING_OPTIONS,
+  examples: [
+    ["backup ls nas:mail/alice", "every folder: on the server, here, kept, missing"],
+    ["backup ls nas:mail/alice --snapshot 2026-11-01", "of a history: all snapshots, and the folders of that one"],
+  ],
+  check: checkLookingOptions,
   run: list,
 };
 
-async function list(args: DestinationArguments, context: CommandContext): Promise<number> {
+async function list(args: LookingArguments, context: CommandContext): Promise<number> {
   const { signal, debug, json } = context;
   const renderer = json
     ? jsonRenderer(process.stdout, { debug })
     : plainRenderer(process.stdout, process.stderr, context);
   await using opened = await openBackup(args, { ...context, onEvent: renderer.event.bind(renderer) });
-  const { store, backup } = opened;
+  const { store, backup, history } = opened;
   const collections = await listBackup({ ...opened, signal });
-  const listing = { ...backup, destination: store.name, collections };
+  const snapshots = history ? await readSnapshots(history.store, history.days, signal) : [];
+  const listing = {
+    ...backup,
+    destination: store.name,
+    collections,
+    history: history && { day: history.day, snapshots },
+  };
   process.stdout.write(json ? formatJson(listing) : format(listing, context));
   return isWhole(listing) ? EXIT.done : EXIT.partial;
 }

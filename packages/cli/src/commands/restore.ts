@@ -1,6 +1,6 @@
 import { BackupError } from "@backup/core";
 import { ACTION_OPTIONS } from "../action-options.js";
-import { DESTINATION_OPTIONS, checkDestinationOptions } from "../destination-options.js";
+import { LOOKING_OPTIONS, checkLookingOptions } from "../looking-options.js";
 import { isDry } from "../dry-run.js";
 import { EXIT } from "../exit-code.js";
 import { openBackup } from "../open-backup.js";
@@ -18,9 +18,9 @@ export function restoreCommand<Arguments extends RestoreArguments>(
   return {
     ...type,
     name: `restore ${type.name}`,
-    options: { ...type.options, "dry-run": dryRun, ...DESTINATION_OPTIONS },
+    options: { ...type.options, "dry-run": dryRun, ...LOOKING_OPTIONS },
     check(args) {
-      checkDestinationOptions(args);
+      checkLookingOptions(args);
       type.check(args);
     },
     run: (args, context) => restore(type, args, context),

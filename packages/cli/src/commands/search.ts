@@ -1,8 +1,8 @@
 import { BackupError } from "@backup/core";
-import { DESTINATION_OPTIONS, type DestinationArguments, checkDestinationOptions } from "../destination-options.js";
+import { LOOKING_OPTIONS, type LookingArguments, checkLookingOptions } from "../looking-options.js";
 import type { Subcommand } from "./subcommand.js";
 
-export interface SearchArguments extends DestinationArguments {
+export interface SearchArguments extends LookingArguments {
   readonly term: readonly string[];
   readonly limit?: number | undefined;
 }
@@ -20,14 +20,14 @@ export const searchCommand: Subcommand<SearchArguments> = {
   ],
   options: {
     limit: { type: "number", requiresArg: true, describe: "Messages to show, at most" },
-    ...DESTINATION_OPTIONS,
+    ...LOOKING_OPTIONS,
   },
   examples: [
     ["backup search nas:mail/alice from:bob since:2024-06 invoice", "what Bob wrote of an invoice since June 2024"],
     ["backup search nas:mail/alice 'folder:Archive/**' larger:10M has:attachment", "what takes much room"],
   ],
   check(args) {
-    checkDestinationOptions(args);
+    checkLookingOptions(args);
     const { limit } = args;
     if (limit !== undefined && !(Number.isInteger(limit) && limit > 0))
       throw new BackupError("USAGE", "--limit takes a number of messages, greater than 0");

@@ -1,8 +1,8 @@
 import { BackupError } from "@backup/core";
-import { DESTINATION_OPTIONS, type DestinationArguments, checkDestinationOptions } from "../destination-options.js";
+import { LOOKING_OPTIONS, type LookingArguments, checkLookingOptions } from "../looking-options.js";
 import type { Subcommand } from "./subcommand.js";
 
-export interface ShowArguments extends DestinationArguments {
+export interface ShowArguments extends LookingArguments {
   readonly message: readonly string[];
   readonly headers: boolean;
   readonly raw: boolean;
@@ -29,7 +29,7 @@ export const showCommand: Subcommand<ShowArguments> = {
       requiresArg: true,
       describe: "Directory to save the attachments in; never over a file that is there",
     },
-    ...DESTINATION_OPTIONS,
+    ...LOOKING_OPTIONS,
   },
   examples: [
     ["backup show nas:mail/alice INBOX/4711", "a message as text"],
@@ -37,7 +37,7 @@ export const showCommand: Subcommand<ShowArguments> = {
     ["backup show nas:mail/alice INBOX/4711 --raw > message.eml", "as the server sent it"],
   ],
   check(args) {
-    checkDestinationOptions(args);
+    checkLookingOptions(args);
     checkShow(args);
   },
   async run(args, context) {

@@ -1,5 +1,5 @@
 import { BackupError, type Verified, isDamagedFile, parentOf, readBackup, verify } from "@backup/core";
-import { DESTINATION_OPTIONS, type DestinationArguments, checkDestinationOptions } from "../destination-options.js";
+import { LOOKING_OPTIONS, type LookingArguments, checkLookingOptions } from "../looking-options.js";
 import { EXIT } from "../exit-code.js";
 import { type OpenBackup, openBackup } from "../open-backup.js";
 import { jsonRenderer } from "../render/json.js";
@@ -12,7 +12,7 @@ import { SOURCE_OPTIONS, checkSource } from "../types/imap-source.js";
 import { type ServerArguments, accountAt, compareWith, repairFrom } from "../verify-server.js";
 import type { CommandContext, Subcommand } from "./subcommand.js";
 
-export interface VerifyArguments extends DestinationArguments, SampleArguments, ServerArguments {
+export interface VerifyArguments extends LookingArguments, SampleArguments, ServerArguments {
   readonly repair: boolean;
   readonly timeout: number;
 }
@@ -40,7 +40,7 @@ export const verifyCommand: Subcommand<VerifyArguments> = {
       describe: "Download again, from that server, what is damaged or missing; removes nothing else",
     },
     ...SOURCE_OPTIONS,
-    ...DESTINATION_OPTIONS,
+    ...LOOKING_OPTIONS,
   },
   examples: [
     ["backup verify nas:mail/alice", "are all messages as they were stored?"],
@@ -48,7 +48,7 @@ export const verifyCommand: Subcommand<VerifyArguments> = {
     ["backup verify nas:mail/alice --server mail.example.org --repair", "get what is damaged anew"],
   ],
   check(args) {
-    checkDestinationOptions(args);
+    checkLookingOptions(args);
     readShare(args);
     const { server, user } = args;
     if (server !== undefined) return checkSource({ ...args, server, user: user ?? "of the backup" });
@@ -87,6 +87,7 @@ async function verifyAll(
 ): Promise<Verification> {
   const { store, backup } = opened;
   const { signal } = context;
+  if (args.repair) checkNewest(opened);
   const onEvent = renderer.event.bind(renderer);
   const share = readShare(args);
   const reads = share < 1 ? (): boolean => Math.random() < share : undefined;
@@ -97,8 +98,18 @@ async function verifyAll(
   const account = accountAt({ ...args, server: args.server }, opened);
   const means = { store, onEvent, context };
   if (!args.repair) return { ...about, verified, compared: await compareWith(account, means) };
-  const repaired = await repairFrom(account, verified.damaged, means);
-  return { ...about, repaired, verified: await verifyAgain(opened, verified, { context, renderer }) };
+  const { report: repaired, store: whole } = await repairFrom(account, verified.damaged, { ...opened, ...means });
+  const again = await verifyAgain({ ...opened, store: whole }, verified, { context, renderer });
+  return { ...about, repaired, verified: again };
+}
+
+/** @throws BackupError USAGE */
+function checkNewest({ history, store }: OpenBackup): void {
+  if (history && history.day !== history.days.at(-1))
+    throw new BackupError(
+      "USAGE",
+      `${store.name} is not the newest snapshot, and older ones are never changed; leave --snapshot out to repair`,
+    );
 }
 
 /** Reads what was damaged once more; everything else is looked at again without that. */

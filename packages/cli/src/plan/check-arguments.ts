@@ -1,5 +1,6 @@
 import { isBackupError } from "@backup/core";
 import { checkDestinationOptions } from "../destination-options.js";
+import { checkHistoryOptions } from "../history-options.js";
 import type { ActionType } from "../types/action-type.js";
 import type { ActionFields } from "./plan-file.js";
 import { planKey } from "./plan-key.js";
@@ -17,7 +18,7 @@ export interface Candidate {
 /** What is wrong with an action's arguments: what is said of a command line that has them. */
 export function argumentProblems(source: PlanSource, candidate: Candidate): readonly Problem[] {
   const { type, args } = candidate;
-  return [checkDestinationOptions, type.check.bind(type)].flatMap((check) => {
+  return [checkDestinationOptions, checkHistoryOptions, type.check.bind(type)].flatMap((check) => {
     try {
       // The schema has seen what these are.
       check(args as never);

@@ -1,8 +1,10 @@
+import { toRetention } from "../retention-options.js";
 import type { ActionType } from "../types/action-type.js";
 import { actionArguments } from "./action-arguments.js";
 import { argumentProblems } from "./check-arguments.js";
 import { type Claim, collisions } from "./check-collisions.js";
 import { reportProblems } from "./check-reports.js";
+import { retentionOf, retentionProblems } from "./check-retention.js";
 import { scheduleProblems } from "./check-schedule.js";
 import { parseDuration } from "./duration.js";
 import { makeAction } from "./make-action.js";
@@ -84,9 +86,14 @@ function readAction({ source, plan, fields, index, types, misfits, dryRun }: Rea
     return { problems: wrongTimes, ...claimOf() };
 
   const given = actionArguments(type, fields, { defaults: plan.defaults ?? {}, dryRun });
-  const wrong = argumentProblems(source, { index, fields, type, args: given.args });
+  const retained = { plan, fields, index, hist: given.args.hist === true };
+  const wrong = [
+    ...argumentProblems(source, { index, fields, type, args: given.args }),
+    ...retentionProblems(source, retained),
+  ];
   if (wrong.length > 0) return { problems: [...wrongTimes, ...wrong], ...claimOf() };
-  const action = makeAction(type, given);
+  const retention = retentionOf(retained);
+  const action = makeAction(type, given, retention && toRetention(retention));
   const planned = { action, schedule: scheduleOf(plan, fields), hooks: toHooks(fields, plan.defaults) };
   return { problems: wrongTimes, ...claimOf(action.name), planned };
 }

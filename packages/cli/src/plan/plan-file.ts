@@ -1,7 +1,9 @@
+import type { RetentionFields } from "../retention-options.js";
+
 /** What a plan file holds, once the schema has been satisfied. */
 export interface PlanFile extends ScheduleFields, HookFields {
   readonly actions: readonly ActionFields[];
-  readonly defaults?: (OptionFields & HookFields) | undefined;
+  readonly defaults?: (OptionFields & RetentionField & HookFields) | undefined;
   readonly concurrency?: number;
   readonly "connections-per-host"?: number;
   readonly reports?: ReportFields;
@@ -10,8 +12,12 @@ export interface PlanFile extends ScheduleFields, HookFields {
 /** Options by their names on the command line. */
 export type OptionFields = Readonly<Record<string, unknown>>;
 
-export interface ActionFields extends OptionFields, ScheduleFields, HookFields {
+export interface ActionFields extends OptionFields, ScheduleFields, RetentionField, HookFields {
   readonly type: string;
+}
+
+export interface RetentionField {
+  readonly retention?: RetentionFields;
 }
 
 export interface ScheduleFields {

@@ -1,4 +1,5 @@
 import type { SchemaObject } from "ajv";
+import { RETENTION_OPTIONS } from "../retention-options.js";
 import { DURATION } from "./duration.js";
 
 // The parts of the schema that no type of action has a say in.
@@ -33,6 +34,13 @@ export const SCHEDULE: SchemaObject = {
 export const HOOKS: SchemaObject = {
   before: { description: "Programs that run before the action", ...ref("commands") },
   after: { description: "Programs that run after the action; they get the result", ...ref("commands") },
+};
+
+export const RETENTION: SchemaObject = {
+  retention: {
+    description: "Which snapshots to keep: those that nothing here keeps are removed after a complete run with hist",
+    ...ref("retention"),
+  },
 };
 
 const A_SECRET =
@@ -79,6 +87,18 @@ export const DEFINITIONS: SchemaObject = {
     type: "array",
     items: ref("command"),
     errorMessage: "takes a list of commands, each of them a list: [[program, argument]]",
+  },
+  retention: {
+    type: "object",
+    minProperties: 1,
+    properties: Object.fromEntries(
+      Object.entries(RETENTION_OPTIONS).map(([name, { describe }]) => [
+        name,
+        { description: describe, type: "integer", minimum: 0, errorMessage: "takes a whole number, 0 or more" },
+      ]),
+    ),
+    additionalProperties: false,
+    errorMessage: `takes a mapping of ${Object.keys(RETENTION_OPTIONS).join(", ")}`,
   },
   reports: {
     description: "Who is told how a run went",

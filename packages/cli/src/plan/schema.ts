@@ -2,7 +2,7 @@ import type { SchemaObject } from "ajv";
 import { ACTION_OPTIONS } from "../action-options.js";
 import type { ActionOption, ActionType } from "../types/action-type.js";
 import { planKey } from "./plan-key.js";
-import { DEFINITIONS, HOOKS, SCHEDULE, ref } from "./schema-definitions.js";
+import { DEFINITIONS, HOOKS, RETENTION, SCHEDULE, ref } from "./schema-definitions.js";
 
 /** What the schema says of a type. */
 export type DescribedType = Pick<ActionType, "name" | "summary" | "positionals" | "options">;
@@ -42,7 +42,7 @@ export function planSchema(types: readonly DescribedType[]): SchemaObject {
       defaults: {
         description: "Options for every action that does not say otherwise",
         type: "object",
-        properties: { ...optionsOf(Object.assign({}, ...types.map(({ options }) => options))), ...HOOKS },
+        properties: { ...optionsOf(Object.assign({}, ...types.map(({ options }) => options))), ...RETENTION, ...HOOKS },
         additionalProperties: false,
       },
       concurrency: count("How many actions run at once", 2),
@@ -74,6 +74,7 @@ function actionSchema({ summary, positionals, options }: DescribedType): SchemaO
       ...Object.fromEntries(words),
       ...optionsOf(options),
       ...SCHEDULE,
+      ...RETENTION,
       ...HOOKS,
     },
     additionalProperties: false,

@@ -1,10 +1,21 @@
-import type { Backup, Inventory, Listed } from "@backup/core";
+import { type Backup, type Day, type Inventory, type Listed, type Snapshot, formatDay } from "@backup/core";
+import { formatSnapshots, snapshotJson } from "./snapshots.js";
+import { align, formatTime } from "./table.js";
 import { formatBytes, formatCount, jsonLine } from "./text.js";
 
 /** A backup as `backup ls` shows it. */
 export interface Listing extends Backup {
   readonly destination: string;
   readonly collections: readonly Listed[];
+  /** Undefined: it is a mirror. */
+  readonly history?: ListedHistory | undefined;
+}
+
+export interface ListedHistory {
+  /** The snapshot whose collections these are. */
+  readonly day: Day;
+  /** All of them, the oldest first. */
+  readonly snapshots: readonly Snapshot[];
 }
 
 /** Ids in a line, unless all are asked for. */
@@ -24,10 +35,11 @@ export function isWhole({ inventory, collections }: Listing): boolean {
 
 /** One object, on a line. */
 export function formatJson(listing: Listing): string {
-  const { destination, source, inventory, collections } = listing;
+  const { destination, source, inventory, collections, history } = listing;
   return jsonLine({
     type: "listing",
     destination,
+    ...(history ? { snapshot: formatDay(history.day), snapshots: history.snapshots.map(snapshotJson) } : {}),
     source,
     whole: isWhole(listing),
     report: inventory ? head(inventory) : null,
@@ -59,7 +71,7 @@ function head({
 
 /** When it was backed up, and a row for each folder. */
 export function formatTable(listing: Listing): readonly string[] {
-  const { destination, source, collections } = listing;
+  const { destination, source, collections, history } = listing;
   const rows = collections.map(({ name, holding, now, newest }) => [
     holding ? NUMBER.format(holding.items) : "?",
     NUMBER.format(now.files),
@@ -70,7 +82,9 @@ export function formatTable(listing: Listing): readonly string[] {
     name,
   ]);
   const header = ["server", "here", "size", "kept", "missing", "newest", "folder"];
-  return [`${destination}: ${source}, ${formatRun(listing)}`, "", ...align([header, ...rows, totalOf(collections)])];
+  const above = history ? [...formatSnapshots(history.snapshots), ""] : [];
+  const title = `${destination}: ${source}, ${formatRun(listing)}`;
+  return [...above, title, "", ...align([header, ...rows, totalOf(collections)])];
 }
 
 function totalOf(collections: readonly Listed[]): readonly string[] {
@@ -138,17 +152,4 @@ function formatDifference({ name, holding, now, isDifferent }: Listed): readonly
 function formatIds(ids: readonly string[], shown: number): string {
   const more = ids.length - shown;
   return `${ids.slice(0, shown).join(", ")}${more > 0 ? ` and ${NUMBER.format(more)} more` : ""}`;
-}
-
-/** `2026-11-23 12:52:07 UTC`, of ISO 8601. */
-function formatTime(iso: string): string {
-  return `${iso.slice(0, 19).replace("T", " ")} UTC`;
-}
-
-/** Columns of numbers to the right, the last one as it is. */
-function align(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = rows[0]?.map((_cell, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0))) ?? [];
-  return rows.map((row) =>
-    row.map((cell, at) => (at === row.length - 1 ? cell : cell.padStart(widths[at] ?? 0))).join("  "),
-  );
 }

@@ -1,11 +1,11 @@
 import type { Target } from "@backup/core";
 import type { ActionContext } from "../action.js";
 import type { Positional } from "../commands/subcommand.js";
-import type { DestinationArguments } from "../destination-options.js";
+import type { LookingArguments } from "../looking-options.js";
 import type { ActionOption } from "../types/action-type.js";
 
 /** Arguments of every type of restore. */
-export interface RestoreArguments extends DestinationArguments {
+export interface RestoreArguments extends LookingArguments {
   readonly dryRun: boolean;
 }
 

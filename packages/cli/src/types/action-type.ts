@@ -2,6 +2,7 @@ import type { Options } from "yargs";
 import type { Action } from "../action.js";
 import type { Positional } from "../commands/subcommand.js";
 import type { DestinationArguments } from "../destination-options.js";
+import type { HistoryArguments } from "../history-options.js";
 
 /** An option as yargs takes it, of those kinds that a plan file can hold too. */
 export interface ActionOption extends Options {
@@ -12,7 +13,7 @@ export interface ActionOption extends Options {
 }
 
 /** Arguments of every type of action. */
-export interface CommonArguments extends DestinationArguments {
+export interface CommonArguments extends DestinationArguments, HistoryArguments {
   readonly name?: string | undefined;
   readonly keepDeleted: boolean;
   readonly allowDeletes: boolean;

@@ -1,6 +1,7 @@
-import { BackupError, type DayBudget, backup } from "@backup/core";
+import { BackupError, type DayBudget } from "@backup/core";
 import { parseServer } from "@backup/imap/server";
 import { destinationProblems, openDestination } from "../destination.js";
+import { backUp } from "../history-options.js";
 import { problemsOf } from "../problems-of.js";
 import { parseSize } from "../size.js";
 import type { ActionType, CommonArguments } from "./action-type.js";
@@ -62,7 +63,7 @@ export const imapType: ActionType<ImapArguments> = {
       await using source = await openSource(args, context);
       const { keepDeleted, allowDeletes, dryRun, full } = args;
       const budget = dayBudget(args.maxBytesPerDay);
-      return await backup({
+      return await backUp(args, {
         source,
         store,
         signal,

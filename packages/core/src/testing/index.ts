@@ -10,3 +10,4 @@ export {
   MemorySource,
   type MemorySourceOptions,
 } from "./memory-source.js";
+export { withinFixture } from "./within-fixture.js";

@@ -36,6 +36,20 @@ export class MemoryDisk {
     this.#touch(parentOf(path));
   }
 
+  /** A directory and all below it, parents first. */
+  below(path: Path): readonly Path[] {
+    return [...this.directories.keys()].filter((at) => at === path || at.startsWith(`${path}/`)).toSorted();
+  }
+
+  moveDirectory(from: Path, to: Path): void {
+    for (const at of this.below(from)) {
+      const directory = this.directories.get(at);
+      if (directory) this.directories.set(`${to}${at.slice(from.length)}`, directory);
+      this.directories.delete(at);
+    }
+    for (const parent of [parentOf(from), parentOf(to)]) this.#touch(parent);
+  }
+
   isEmpty(path: Path): boolean {
     if (this.directories.get(path)?.files.size) return false;
     for (const other of this.directories.keys()) if (other.startsWith(`${path}/`)) return false;

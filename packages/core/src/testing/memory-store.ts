@@ -4,7 +4,7 @@ import type { Lease } from "../lease.js";
 import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "../model.js";
 import { PRIVATE, checkPath, parentOf } from "../paths.js";
 import { readAhead } from "../read-ahead.js";
-import type { Description, Digested, FileContent, Move, Place, Store } from "../store.js";
+import type { Cloned, Description, Digested, FileContent, Move, Place, Store } from "../store.js";
 import { MemoryDisk, type MemoryFile } from "./memory-disk.js";
 
 export type { MemoryFile } from "./memory-disk.js";
@@ -115,19 +115,29 @@ export class MemoryStore implements Store {
     };
   }
 
-  async directories(leaves: readonly string[], signal: AbortSignal): Promise<readonly Directory[]> {
+  async directories(leaves: readonly string[], signal: AbortSignal, at: Path = ""): Promise<readonly Directory[]> {
     this.#begin(signal);
     const found: Directory[] = [];
+    const top = at === "" ? "" : `${at}/`;
     for (const [path, { stamp }] of this.#disk.directories) {
-      const names = path.split("/");
-      const isHidden = path === "" || names.some((name) => name.startsWith("."));
+      if (path === "" || path === at || !path.startsWith(top)) continue;
+      const names = path.slice(top.length).split("/");
+      const isHidden = names.some((name) => name.startsWith("."));
       const isOther = names.some((_, depth) =>
-        this.#disk.directories.has(`${names.slice(0, depth + 1).join("/")}/.backup`),
+        this.#disk.directories.has(`${top}${names.slice(0, depth + 1).join("/")}/.backup`),
       );
       if (!isHidden && !isOther && !names.slice(0, -1).some((name) => leaves.includes(name)))
         found.push({ path, stamp: String(stamp) });
     }
     return found;
+  }
+
+  async subdirectories(directories: readonly Path[], signal: AbortSignal): Promise<readonly Path[]> {
+    this.#begin(signal);
+    for (const path of directories) if (path !== "") checkPath(path);
+    return [...this.#disk.directories.keys()].filter(
+      (path) => path !== "" && directories.includes(parentOf(path)) && !/(?:^|\/)\.[^/]*$/.test(path),
+    );
   }
 
   async list(directories: readonly Path[], signal: AbortSignal): Promise<readonly Stored[]> {
@@ -265,6 +275,41 @@ export class MemoryStore implements Store {
         this.#step();
         this.#disk.removeDirectory(at);
       }
+    }
+  }
+
+  async clone(from: Path, to: Path, signal: AbortSignal): Promise<Cloned> {
+    checkPath(from);
+    if (!this.#disk.directories.has(from)) throw new BackupError("NOT_FOUND", `memory has no directory ${from}`);
+    await this.removeTree(to, signal);
+    for (const path of this.#disk.below(from)) {
+      this.#begin(signal);
+      const target = `${to}${path.slice(from.length)}`;
+      this.#disk.makeDirectory(target, () => this.#step());
+      for (const [name, file] of this.#disk.directories.get(path)?.files ?? []) {
+        this.#step();
+        this.#disk.set(`${target}/${name}`, file);
+      }
+    }
+    return { copied: 0 };
+  }
+
+  async moveTree(from: Path, to: Path, signal: AbortSignal): Promise<void> {
+    checkPath(from);
+    checkPath(to);
+    this.#begin(signal);
+    if (this.#disk.directories.has(from)) {
+      this.#step();
+      this.#disk.moveDirectory(from, to);
+    } else if (!this.#disk.directories.has(to)) throw new BackupError("NOT_FOUND", `memory has no directory ${from}`);
+  }
+
+  async removeTree(path: Path, signal: AbortSignal): Promise<void> {
+    checkPath(path);
+    for (const at of this.#disk.below(path).toReversed()) {
+      this.#begin(signal);
+      this.#step();
+      this.#disk.removeDirectory(at);
     }
   }
 

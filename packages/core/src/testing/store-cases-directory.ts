@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { NEVER, type Stage, leased, namesIn, putTexts, stampsIn } from "./store-fixture.js";
+import { NEVER, type Stage, leased, namesIn, putTexts, rejectsWith, stampsIn } from "./store-fixture.js";
 
 export const directoryCases = [
   leased("directories are made with their parents, again is no error", async ({ fixture, store, signal }) => {
@@ -63,6 +63,20 @@ export const directoryCases = [
   leased("a directory that is another destination is left out, with all below it", async ({ store, signal }) => {
     await store.makeDirectories(["a/other/.backup", "a/other/b/c", "a/d"], signal);
     assert.deepEqual([...(await stampsIn(store)).keys()].toSorted(), ["a", "a/d"]);
+  }),
+  leased("what is below a directory is told by its path from the root, other destinations not", async (stage) => {
+    const { store, signal } = stage;
+    await store.makeDirectories(["a/.backup", "a/b/c", "a/b/cur/x", "a/other/.backup", "d"], signal);
+    const found = await store.directories(["cur"], signal, "a");
+    assert.deepEqual(found.map(({ path }) => path).toSorted(), ["a/b", "a/b/c", "a/b/cur"]);
+    assert.deepEqual(await store.directories([], signal, "missing"), []);
+  }),
+  leased("the directories in directories are listed, other destinations too", async ({ store, signal }) => {
+    await store.makeDirectories(["a/b/c", "a/other/.backup", "a/.hidden", "d"], signal);
+    await putTexts(store, { "a/file": "1" });
+    assert.deepEqual((await store.subdirectories([""], signal)).toSorted(), ["a", "d"]);
+    assert.deepEqual((await store.subdirectories(["a", "d", "missing"], signal)).toSorted(), ["a/b", "a/other"]);
+    await rejectsWith("UNSAFE_PATH", store.subdirectories(["a/../.."], signal));
   }),
   leased("a directory and what is in it may be named in any order", async ({ store, signal }) => {
     await store.makeDirectories(["a/b/c", "a/d"], signal);

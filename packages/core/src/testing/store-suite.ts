@@ -5,6 +5,7 @@ import { leaseCases } from "./store-cases-lease.js";
 import { nameCases } from "./store-cases-name.js";
 import { putCases } from "./store-cases-put.js";
 import { readCases } from "./store-cases-read.js";
+import { treeCases } from "./store-cases-tree.js";
 import type { StoreFixture } from "./store-fixture.js";
 
 export type { StoreFixture } from "./store-fixture.js";
@@ -15,6 +16,7 @@ export const storeSuite: readonly ConformanceCase<StoreFixture>[] = [
   ...putCases,
   ...changeCases,
   ...directoryCases,
+  ...treeCases,
   ...nameCases,
   ...leaseCases,
 ];
