@@ -1,5 +1,13 @@
 export { backup, type BackupOptions } from "./run.js";
 export {
+  FOLLOW_TIMING,
+  type FollowClock,
+  type FollowOptions,
+  type FollowPart,
+  type FollowTiming,
+  follow,
+} from "./follow.js";
+export {
   BackupError,
   type BackupErrorOptions,
   type ErrorCode,
