@@ -1,5 +1,5 @@
 export { type ImapPluginOptions, imapPlugin } from "./plugin.js";
-export { ImapSource, type ImapSourceOptions } from "./imap-source.js";
+export { ImapSource, type ImapSourceOptions, type WatchedFolders } from "./imap-source.js";
 export type { SessionOptions } from "./session.js";
 export type { AccessToken, Login, PasswordLogin, TokenLogin, TokenSource } from "./login.js";
 export { type LoginOptions, loginWith } from "./login-with.js";
