@@ -24,7 +24,7 @@ export interface FollowTiming {
   readonly backOff: BackOffTiming;
 }
 
-export const FOLLOW_TIMING: FollowTiming = {
+const FOLLOW_TIMING: FollowTiming = {
   quietMs: 2000,
   longestWaitMs: 30_000,
   passMs: 60 * 60_000,

@@ -1,6 +1,5 @@
 export { backup, type BackupOptions } from "./run.js";
 export {
-  FOLLOW_TIMING,
   type FollowClock,
   type FollowOptions,
   type FollowPart,

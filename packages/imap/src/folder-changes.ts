@@ -53,7 +53,7 @@ export async function* folderChanges(options: FolderChangesOptions, signal: Abor
     throwIfAborted(signal);
     signal.addEventListener("abort", stop, { once: true });
     for (const ear of await openEars(options, open, bell, signal))
-      beats.push(beat(ear, { beatMs, bell, where: formatServer(options.server), signal: ending.signal }));
+      beats.push(beat(ear, { beatMs, bell, signal: ending.signal }));
     bell.ring();
     for (;;) {
       await bell.heard();
@@ -61,7 +61,10 @@ export async function* folderChanges(options: FolderChangesOptions, signal: Abor
     }
   } catch (error) {
     throwIfAborted(signal);
-    throw sessions[0]?.error(error) ?? error;
+    const problem = sessions[0]?.error(error) ?? error;
+    if (!isBackupError(problem, "CONNECTION_LOST")) throw problem;
+    const message = `the connection to ${formatServer(options.server)} that waits for changes was lost`;
+    throw new BackupError("CONNECTION_LOST", message, { transient: true, cause: problem });
   } finally {
     signal.removeEventListener("abort", stop);
     ending.abort();
@@ -97,7 +100,7 @@ async function openEars(
   if (await notify(client, folders)) {
     // RFC 5465, section 5.8: too much happens, and from then on it tells nothing.
     const message = "the server tells of no changes any more, there are too many";
-    const overflow = new BackupError("CONNECTION_LOST", message, { transient: true });
+    const overflow = new BackupError("PROTOCOL", message, { transient: true });
     hearCode(client, "NOTIFICATIONOVERFLOW", () => bell.break(overflow));
     return [{ session, client, idles: false, polled: [], states: "" }];
   }
@@ -140,19 +143,13 @@ async function openFolders(folders: readonly Folder[], given: OpenFolders): Prom
 interface Beat {
   readonly beatMs: number;
   readonly bell: Bell;
-  /** The server, for messages. */
-  readonly where: string;
   readonly signal: AbortSignal;
 }
 
 /** Keeps a connection listening until the signal fires; what ends it breaks the bell. */
-async function beat(
-  { session, client, idles, polled, states }: Ear,
-  { beatMs, bell, where, signal }: Beat,
-): Promise<void> {
+async function beat({ session, client, idles, polled, states }: Ear, { beatMs, bell, signal }: Beat): Promise<void> {
   const fail = (error: unknown): void => bell.break(session.error(error));
-  const message = `the connection to ${where} that waits for changes was lost`;
-  const lost = (): void => bell.break(new BackupError("CONNECTION_LOST", message, { transient: true }));
+  const lost = (): void => bell.break(new BackupError("CONNECTION_LOST", "closed", { transient: true }));
   client.on("error", fail).on("close", lost);
   try {
     let before = states;

@@ -28,6 +28,8 @@ export interface ActionType<Arguments extends CommonArguments = CommonArguments>
   readonly positionals: readonly Positional[];
   /** Its own, beside those of every action. */
   readonly options: Readonly<Record<string, ActionOption>>;
+  /** Those that the command alone takes, and no plan. */
+  readonly commandOptions?: Readonly<Record<string, ActionOption>>;
   /** Command lines, and what they do. */
   readonly examples: readonly (readonly [command: string, text: string])[];
   /** @throws BackupError USAGE */

@@ -22,6 +22,9 @@ export interface ImapArguments extends CommonArguments {
   readonly connections: number;
   readonly full: boolean;
   readonly maxBytesPerDay?: string | undefined;
+  /** Of a command line alone. */
+  readonly watch?: boolean | undefined;
+  readonly watchFolder?: readonly string[] | undefined;
 }
 
 const NONE: string[] = [];
@@ -93,12 +96,27 @@ export const imapType: ActionType<ImapArguments> = {
       describe: "Compare every message, not only what the server says has changed",
     },
   },
+  commandOptions: {
+    watch: {
+      type: "boolean",
+      default: false,
+      describe: "Go on for ever: mirror again when the server tells that something changed, and each hour",
+    },
+    "watch-folder": {
+      type: "string",
+      array: true,
+      requiresArg: true,
+      default: NONE,
+      describe: "With --watch: be told of changes in folders that match this glob; repeatable; default INBOX",
+    },
+  },
   examples: [
     ["backup imap alice@example.org /backup/alice mail.example.org", "the whole account, by TLS"],
     ["backup imap alice@example.org ./alice mail.example.org:143 --folder 'Archive/**'", "some folders, by STARTTLS"],
     ["backup imap alice@example.org nas:mail/alice mail.example.org", "to another host, by ssh"],
+    ["backup imap alice@example.org /backup/alice mail.example.org --watch", "for ever, seconds after each change"],
   ],
-  check({ user, server, timeout, connections, srcsecret, tlsCa, maxBytesPerDay, namespace }) {
+  check({ user, server, timeout, connections, srcsecret, tlsCa, maxBytesPerDay, namespace, watch, watchFolder = [] }) {
     if (user === "") throw new BackupError("USAGE", "USER is empty; give the logon name");
     checkHome({ "--srcsecret": srcsecret, "--tls-ca": tlsCa });
     parseServer(server);
@@ -108,6 +126,8 @@ export const imapType: ActionType<ImapArguments> = {
       throw new BackupError("USAGE", `--connections takes a whole number from 1 to ${MOST_CONNECTIONS}`);
     dayBudget(maxBytesPerDay);
     namespacesOf(namespace);
+    if (watchFolder.length > 0 && !watch)
+      throw new BackupError("USAGE", "--watch-folder says what --watch watches; give that too");
   },
   create: (args) => ({
     name: args.name ?? `${args.user} → ${args.dest}`,
@@ -120,6 +140,7 @@ export const imapType: ActionType<ImapArguments> = {
       };
       return [...(await problemsOf([openAndClose])), ...(await destinationProblems(args, context))];
     },
+    changes: args.watch ? (context) => changesOf(args, context) : undefined,
     async run(context) {
       const { onEvent, signal } = context;
       // Opened first: another host is connected to from here on, side by side with the source.
@@ -161,14 +182,29 @@ function namespacesOf(texts: readonly string[]): readonly Foreign[] {
     });
 }
 
+/** Opened anew each time: a password that was changed is read again. */
+async function* changesOf(args: ImapArguments, context: ActionContext): AsyncGenerator<void> {
+  await using source = await openSource(args, context);
+  if (!source.changes) throw new BackupError("USAGE", "the account tells of no changes; leave out --watch");
+  yield* source.changes(context.signal);
+}
+
+/** How many connections watch, and how many are left for the run beside them; one for each at least. */
+function shareOf({ connections, watch, watchFolder = [] }: ImapArguments) {
+  if (!watch) return { connections };
+  const half = Math.max(1, Math.floor(connections / 2));
+  const folders = watchFolder.length > 0 ? watchFolder : undefined;
+  return { connections: Math.max(1, connections - half), watch: { folders, connections: half } };
+}
+
 /** The account, which is connected to when it is used. */
 async function openSource(args: ImapArguments, { onEvent, debug, secrets }: ActionContext): Promise<Source<MailItem>> {
-  const { user, server, tlsCa, srcsecret, timeout, connections } = args;
+  const { user, server, tlsCa, srcsecret, timeout } = args;
   const namespaces = namespacesOf(args.namespace);
   const filter = { include: args.folder, exclude: args.excludeFolder, namespaces };
   const plugin = await plugins.load("imap");
   return await plugin.create(
-    { user, server, tlsCa, filter, timeoutMs: timeout * 1000, connections },
+    { user, server, tlsCa, filter, timeoutMs: timeout * 1000, ...shareOf(args) },
     {
       onEvent,
       trace: debug,
