@@ -218,13 +218,28 @@ describe("a server with NOTIFY", () => {
 
   it("that refuses it is listened to in another way", async () => {
     await using server = await startFakeImap({ capabilities: [...BARE_CAPABILITIES, "NOTIFY"] });
+    server.fault = ({ command }) => {
+      if (command === "NOTIFY") return { type: "no", text: "[BADEVENT (MessageNew)] not those" };
+      return command === "NOOP" ? { type: "untagged", lines: ["* 3 EXISTS"] } : undefined;
+    };
     await using watched = watch(server, { beatMs: 200 });
     await watched.next();
-    server.fault = ({ command }) => (command === "NOOP" ? { type: "untagged", lines: ["* 3 EXISTS"] } : undefined);
     await watched.next();
     expect(server.commands.filter((command) => /^(NOTIFY|EXAMINE)/.test(command))).toEqual([
       'NOTIFY SET (MAILBOXES ("INBOX") (MessageNew MessageExpunge FlagChange)) (PERSONAL (MailboxName))',
       "EXAMINE INBOX",
     ]);
+  });
+
+  it("is heard, opens no folder, and ends by an error when it has had enough", async () => {
+    await using server = await startFakeImap({ capabilities: [...BARE_CAPABILITIES, "NOTIFY"] });
+    let line = "* STATUS INBOX (MESSAGES 4 UIDNEXT 5)";
+    server.fault = ({ command }) => (command === "NOOP" ? { type: "untagged", lines: [line] } : undefined);
+    await using watched = watch(server, { beatMs: 200 });
+    await watched.next();
+    await watched.next();
+    line = "* OK [NOTIFICATIONOVERFLOW] too much";
+    expect(await watched.ended).toMatchObject({ code: "PROTOCOL", transient: true });
+    expect(server.commands.filter((command) => command.startsWith("EXAMINE"))).toEqual([]);
   });
 });

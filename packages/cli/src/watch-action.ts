@@ -1,6 +1,6 @@
 import { BackupError, type ErrorCode, type FollowOptions, type FollowTiming, follow } from "@backup/core";
 import prettyMs from "pretty-ms";
-import type { Action, ActionContext } from "./action.js";
+import type { Action } from "./action.js";
 import type { CommandContext } from "./commands/subcommand.js";
 import { EXIT } from "./exit-code.js";
 import { HEALTH_FILE } from "./health.js";
@@ -53,9 +53,11 @@ export async function watchAction(
     if (!isBegun) view.say("watching for changes", { type: "watch" });
     isBegun = true;
   };
-  const listening: ActionContext = { ...context, onEvent: new RunNews().begin(view.event.bind(view)) };
+  const news = new RunNews();
+  const changes = (ending: AbortSignal): AsyncIterable<void> =>
+    action.changes({ ...context, onEvent: news.begin(view.event.bind(view)), signal: ending });
   await follow({
-    changes: (ending) => action.changes({ ...listening, signal: ending }),
+    changes,
     run,
     clock: { now: () => performance.now(), random: Math.random, sleep },
     timing,
@@ -134,7 +136,7 @@ class Runs {
 }
 
 function toError(thrown: unknown): Error | undefined {
-  return thrown === undefined || thrown instanceof Error ? thrown : new Error(String(thrown));
+  return thrown === undefined || thrown instanceof Error ? thrown : new Error("it is no error", { cause: thrown });
 }
 
 /** Of a hook that kept it from beginning; the next time it may go well. */

@@ -125,8 +125,8 @@ async function listen(given: Given, changes: Changes): Promise<void> {
   const attempts = new Attempts("listening", given);
   while (!signal.aborted) {
     let since: number | undefined;
-    const error = await errorOf(async () => {
-      for await (const _change of given.changes(signal)) {
+    const error = await errorOf(signal, async (own) => {
+      for await (const _change of given.changes(own)) {
         if (since === undefined) attempts.wentWell();
         since ??= clock.now();
         changes.note();
@@ -155,7 +155,7 @@ async function runAfter(given: Given, changes: Changes, onSuccess: () => void): 
     }
     changes.take();
     pass = clock.now() + timing.passMs;
-    const error = await errorOf(() => given.run(signal));
+    const error = await errorOf(signal, async (own) => await given.run(own));
     if (signal.aborted) return;
     retry = error === undefined ? undefined : clock.now() + attempts.failed(error);
     if (error !== undefined) continue;
@@ -200,11 +200,17 @@ class Attempts {
   }
 }
 
-async function errorOf(task: () => Promise<void>): Promise<unknown> {
+/** The task gets a signal of its own: what listens to that goes with the task, and not with the end of all. */
+async function errorOf(signal: AbortSignal, task: (own: AbortSignal) => Promise<void>): Promise<unknown> {
+  const own = new AbortController();
+  const end = (): void => own.abort(signal.reason);
+  signal.addEventListener("abort", end, { once: true });
   try {
-    await task();
+    await task(own.signal);
     return undefined;
   } catch (error) {
     return error ?? new Error("failed without an error");
+  } finally {
+    signal.removeEventListener("abort", end);
   }
 }

@@ -178,8 +178,8 @@ describe("backup imap --watch", () => {
     expect(stderr).toMatch(/^backup: imaps:\S+ refused the login of alice .*\n$/);
   });
 
-  it("waits for a server that is not there yet, and when it goes away", async () => {
-    const first = await startDovecot();
+  it("waits for a server that is not there yet, and for one that is restarted", async () => {
+    await using first = await startDovecot();
     await fillAccount(first, { messages: 5 });
     await using proxy = await startProxy({ target: first.tlsPort });
     proxy.fault = { kind: "cut", afterBytes: 0, times: 1 };
@@ -187,10 +187,18 @@ describe("backup imap --watch", () => {
     await said(watching, "warning: the run failed: ");
     await said(watching, "runs go well again\n");
     await expectMirrored(first);
-    await first.stop();
+    // For a while nobody is let in.
+    proxy.fault = { kind: "cut", afterBytes: 0 };
+    proxy.cutAll();
+    await change(first, (appender) => appender.append("INBOX", makeMessages({ count: 3, seed: 5 })));
     await said(watching, "warning: the source cannot be watched now: ");
-    const { code } = await terminate(watching);
+    await expect.poll(() => proxy.struck, SOON).toBeGreaterThan(3);
+    proxy.fault = undefined;
+    await said(watching, " 3 new,");
+    await expectMirrored(first);
+    const { code, stderr } = await terminate(watching);
     expect(code).toBe(0);
+    expect(stderr.match(/^warning: /gm)?.length).toBeLessThan(5);
   });
 
   it("goes on when the destination fails, tells of it once, and of what is wrong no second time", async () => {
