@@ -1,4 +1,11 @@
-import { BackupError, type ErrorCode, type FollowOptions, type FollowTiming, follow } from "@backup/core";
+import {
+  BackupError,
+  type ErrorCode,
+  type FollowOptions,
+  type FollowTiming,
+  follow,
+  throwIfAborted,
+} from "@backup/core";
 import prettyMs from "pretty-ms";
 import type { Action } from "./action.js";
 import type { CommandContext } from "./commands/subcommand.js";
@@ -34,6 +41,7 @@ export async function watchAction(
 ): Promise<number> {
   const { signal, env } = context;
   if (env[JOURNAL] !== undefined) throw inScript();
+  throwIfAborted(signal);
   const view = manyRenderer(process.stdout, process.stderr, context);
   const warn = (code: string, message: string): void => view.event({ type: "warning", code, message });
   await using health = env[HEALTH_FILE]

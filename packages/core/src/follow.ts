@@ -63,19 +63,20 @@ export async function follow(options: FollowOptions): Promise<void> {
   const { clock, timing } = options;
   const given: Given = { ...options, timing: { ...FOLLOW_TIMING, ...timing }, signal: ending.signal };
   const changes = new Changes(clock, ending.signal);
-  let endFirst = (): void => {};
-  const first = new Promise<void>((resolve) => {
-    endFirst = resolve;
-    ending.signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-  // An error of one of the two ends the other one. To listen is to hear of a change, so there is another run at once.
-  const listening = first.then(() => listen(given, changes));
-  const parts = [listening, runAfter(given, changes, endFirst)].map((part) => part.finally(end));
+  let listening: Promise<void> | undefined;
+  // After the first run. It hears at once that something may have changed, so that there is another one.
+  const listenFromNowOn = (): void => {
+    if (listening) return;
+    // Its error ends the runs, and is thrown when they have ended.
+    listening = listen(given, changes).finally(end);
+    listening.catch(() => {});
+  };
   try {
-    await Promise.allSettled(parts);
-    await Promise.all(parts);
+    await runAfter(given, changes, listenFromNowOn);
   } finally {
+    end();
     options.signal.removeEventListener("abort", end);
+    await listening;
   }
 }
 

@@ -175,6 +175,28 @@ describe("following a source", () => {
     );
   });
 
+  it("does nothing when it is told to end before it begins, and ends at once while it waits", async () => {
+    const clock = virtualClock();
+    const runs: number[] = [];
+    const options = {
+      async *changes() {
+        yield;
+      },
+      run: async () => void runs.push(clock.now()),
+      clock,
+      onTrouble: () => {},
+      onRecovery: () => {},
+    };
+    await follow({ ...options, signal: AbortSignal.abort() });
+    expect(runs).toEqual([]);
+    const stop = new AbortController();
+    const over = follow({ ...options, signal: stop.signal });
+    await clock.passTo(0);
+    stop.abort();
+    await over;
+    expect([runs, clock.now()]).toEqual([[0], 0]);
+  });
+
   it("tries a run again that failed, and tells of each cause once", async () => {
     const full = new BackupError("DISK_FULL", "full", { transient: true });
     const fails = (at: number) => (at >= MINUTE && at < 3 * MINUTE ? (at < 2 * MINUTE ? LOST : full) : undefined);
