@@ -322,6 +322,8 @@ describe("actions on one destination", () => {
       timeout: 60,
       connections: 4,
       full: false,
+      watch: false,
+      watchFolder: [],
       keepDeleted: false,
       allowDeletes: false,
       dryRun: false,

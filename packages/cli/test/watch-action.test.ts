@@ -45,7 +45,7 @@ function watch(timing: Partial<FollowTiming>) {
   vi.spyOn(process.stdout, "write").mockImplementation(keep);
   vi.spyOn(process.stderr, "write").mockImplementation(keep);
   const options = { keepDeleted: false, allowDeletes: false, dryRun: false, full: false, connections: 4, timeout: 1 };
-  const lists = { folder: [], excludeFolder: [], namespace: [] };
+  const lists = { folder: [], excludeFolder: [], namespace: [], watchFolder: [] };
   const action = imapType.create({
     user: "alice",
     dest,

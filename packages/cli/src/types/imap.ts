@@ -22,9 +22,8 @@ export interface ImapArguments extends CommonArguments {
   readonly connections: number;
   readonly full: boolean;
   readonly maxBytesPerDay?: string | undefined;
-  /** Of a command line alone. */
-  readonly watch?: boolean | undefined;
-  readonly watchFolder?: readonly string[] | undefined;
+  readonly watch: boolean;
+  readonly watchFolder: readonly string[];
 }
 
 const NONE: string[] = [];
@@ -116,7 +115,7 @@ export const imapType: ActionType<ImapArguments> = {
     ["backup imap alice@example.org nas:mail/alice mail.example.org", "to another host, by ssh"],
     ["backup imap alice@example.org /backup/alice mail.example.org --watch", "for ever, seconds after each change"],
   ],
-  check({ user, server, timeout, connections, srcsecret, tlsCa, maxBytesPerDay, namespace, watch, watchFolder = [] }) {
+  check({ user, server, timeout, connections, srcsecret, tlsCa, maxBytesPerDay, namespace, watch, watchFolder }) {
     if (user === "") throw new BackupError("USAGE", "USER is empty; give the logon name");
     checkHome({ "--srcsecret": srcsecret, "--tls-ca": tlsCa });
     parseServer(server);
@@ -190,7 +189,7 @@ async function* changesOf(args: ImapArguments, context: ActionContext): AsyncGen
 }
 
 /** How many connections watch, and how many are left for the run beside them; one for each at least. */
-function shareOf({ connections, watch, watchFolder = [] }: ImapArguments) {
+function shareOf({ connections, watch, watchFolder }: ImapArguments) {
   if (!watch) return { connections };
   const half = Math.max(1, Math.floor(connections / 2));
   const folders = watchFolder.length > 0 ? watchFolder : undefined;
