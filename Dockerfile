@@ -41,7 +41,7 @@ LABEL org.opencontainers.image.title="backup" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.base.name="docker.io/library/node:24-bookworm-slim"
-# Says something of `backup run --watch` alone; anything else is as healthy as its process.
+# Says something of a watch (`run --watch`, `imap --watch`) alone; anything else is as healthy as its process.
 HEALTHCHECK --interval=60s --timeout=10s --start-period=30s CMD ["backup", "health"]
 # tini passes signals to `backup` alone, which tells its own processes.
 ENTRYPOINT ["tini", "--", "backup"]

@@ -324,6 +324,8 @@ describe("actions on one destination", () => {
       full: false,
       hist: false,
       histkeep: false,
+      watch: false,
+      watchFolder: [],
       keepDeleted: false,
       allowDeletes: false,
       dryRun: false,

@@ -23,6 +23,8 @@ export interface Action {
   readonly host: string;
   /** What would keep it from running on this machine, as a missing secret; nothing is connected to. */
   readonly problems?: ((context: ActionContext) => Promise<readonly BackupError[]>) | undefined;
+  /** Tells of changes at the source, see Source.changes: it is to go on for ever. Undefined: it runs once. */
+  readonly changes?: ((context: ActionContext) => AsyncIterable<void>) | undefined;
   /** @throws BackupError whatever ended it */
   run(context: ActionContext): Promise<Report>;
 }

@@ -43,7 +43,7 @@ export const ENVIRONMENT: readonly EnvironmentVariable[] = [
   { name: "METRICS_FILE", text: "File for the textfile collector of Prometheus' node_exporter." },
   {
     name: "BACKUP_HEALTH_FILE",
-    text: "File in which backup run --watch says that it is alive, for backup health.",
+    text: "File in which backup run --watch and backup imap --watch say that they are alive, for backup health.",
   },
   { name: "SHELL", text: "What backup completion is for, if it is not told." },
 ];

@@ -19,6 +19,8 @@ export interface ReportedSession extends Planned {
   readonly reports?: ReportSettings | undefined;
   /** Inside of those that the environment asks for. */
   readonly hooks?: Hooks | undefined;
+  /** What becomes of the reporters of this one. Default: all of them hear all. */
+  readonly select?: ((reporters: readonly Reporter[]) => readonly Reporter[]) | undefined;
 }
 
 /** Longer than what stops needs, with reports and hooks after it; shorter than the ten seconds of `docker stop`. */
@@ -30,7 +32,7 @@ const TO_END_MS = 9000;
  * @throws BackupError USAGE, SECRET_MISSING, SECRET_UNREADABLE
  */
 export async function reportSession(
-  { name, type, destination, dryRun, planned = [], onEvent, reports = {}, hooks = NO_HOOKS }: ReportedSession,
+  { name, type, destination, dryRun, planned = [], onEvent, reports = {}, hooks = NO_HOOKS, select }: ReportedSession,
   context: CommandContext,
   work: Work,
 ): Promise<SessionEnd> {
@@ -44,7 +46,8 @@ export async function reportSession(
     end(ended.result.actions, ended.problems);
     return ended;
   }
-  const reporters = await sessionReporters(reports, { env, secrets, onEvent });
+  const opened = await sessionReporters(reports, { env, secrets, onEvent });
+  const reporters = select?.(opened) ?? opened;
   const outer = hooksFromEnv(env);
   const all: Hooks = { before: [...outer.before, ...hooks.before], after: [...hooks.after, ...outer.after] };
   if (reporters.length + all.after.length > 0) context.allowToEnd(TO_END_MS);

@@ -1,4 +1,3 @@
-import { setTimeout } from "node:timers/promises";
 import { BackupError, isBackupError } from "@backup/core";
 import type { CommandContext } from "./commands/subcommand.js";
 import { EXIT } from "./exit-code.js";
@@ -11,6 +10,7 @@ import { sessionReporters } from "./report-session.js";
 import { hooksFromEnv } from "./reports/settings.js";
 import { nextRun } from "./schedule.js";
 import { type Agenda, firstDue } from "./schedule-agenda.js";
+import { sleep } from "./sleep.js";
 import { Turns } from "./turns.js";
 import { startHealthBeat } from "./watch-health.js";
 import { type WatchClock, type WatchLoop, watchLoop } from "./watch-loop.js";
@@ -125,13 +125,7 @@ function checkScheduled({ file, actions }: Plan): void {
 const CLOCK: WatchClock = {
   now: Date.now,
   random: Math.random,
-  async sleep(ms, signal) {
-    try {
-      await setTimeout(ms, undefined, { signal });
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    }
-  },
+  sleep,
 };
 
 function onReload(reload: () => void): () => void {

@@ -295,6 +295,11 @@ describe("a plan with mistakes", () => {
       "6:5: 'concurrency' belongs to the plan as a whole, at the left margin",
     ],
     [
+      "an option of the command line",
+      oneMore("watch: true"),
+      "6:5: 'watch' is for a command line alone; an action of a plan runs by its schedule, with backup run --watch",
+    ],
+    [
       "a schedule in defaults",
       `defaults:\n  schedule: "@daily"\n${ALICE}`,
       "2:3: 'schedule' belongs to the plan as a whole, at the left margin",

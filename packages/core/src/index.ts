@@ -1,6 +1,13 @@
 export { ahead } from "./ahead.js";
 export { backup, type BackupOptions } from "./run.js";
 export {
+  type FollowClock,
+  type FollowOptions,
+  type FollowPart,
+  type FollowTiming,
+  follow,
+} from "./follow.js";
+export {
   BackupError,
   type BackupErrorOptions,
   type ErrorCode,

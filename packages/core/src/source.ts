@@ -50,4 +50,10 @@ export interface Source<I extends Item = Item> extends Layout<I>, AsyncDisposabl
    * yields its error and costs no other.
    */
   read(items: readonly I[], signal: AbortSignal): AsyncIterable<Body<I>>;
+  /**
+   * Yields as soon as it is listening, and then whenever something may have changed since it yielded last: whoever lists
+   * after that misses nothing. It has connections of its own, so that the other methods work beside it. It ends by an
+   * error: of the signal, or when it can listen no longer.
+   */
+  changes?(signal: AbortSignal): AsyncIterable<void>;
 }

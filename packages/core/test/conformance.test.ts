@@ -36,6 +36,8 @@ describe("MemorySource", () => {
     { path: "empty", entries: [] },
   ];
   for (const { name, run } of sourceSuite) it(name, () => run({ open: async () => new MemorySource(data) }));
+  for (const { name, run } of sourceSuite.filter((each) => each.name.includes("tells of changes")))
+    it(`${name}, where it does`, () => run({ open: async () => new MemorySource(data, { tells: true }) }));
   for (const { name, run } of sourceSuite)
     it(`${name}, without fingerprints`, () =>
       run({ open: async () => new MemorySource(data, { fingerprints: false }) }));

@@ -12,6 +12,7 @@ import {
   throwIfAborted,
 } from "@backup/core";
 import { Connections } from "./connections.js";
+import { folderChanges } from "./folder-changes.js";
 import { type FolderName, folderOf } from "./folder-names.js";
 import { type Folder, type FolderFilter, folderMatcher, listFolders } from "./list-folders.js";
 import { maildirLayout } from "./maildir-layout.js";
@@ -19,16 +20,28 @@ import { listMessages } from "./list-messages.js";
 import type { MailItem, MessageItem } from "./mail-item.js";
 import { type Heads, proveMessages } from "./prove-messages.js";
 import { readSideBySide } from "./read-side-by-side.js";
-import type { SessionOptions } from "./session.js";
+import type { ImapSession, SessionOptions } from "./session.js";
 
 export interface ImapSourceOptions extends SessionOptions {
   /** Default: every folder. */
   readonly filter?: Partial<FolderFilter> | undefined;
   /** At the same time, at most; a server that allows fewer is obeyed. Default 4. */
   readonly connections?: number | undefined;
+  /** What `changes` watches. */
+  readonly watch?: WatchedFolders | undefined;
+}
+
+export interface WatchedFolders {
+  /** By glob, among those that are backed up. Default: INBOX. */
+  readonly folders?: readonly string[] | undefined;
+  /** Beside the others, at most; folders that there is none for are looked at once a minute. Default 1. */
+  readonly connections?: number | undefined;
+  /** How often they are asked for something, milliseconds. Default: a minute, or `timeoutMs` if that is less. */
+  readonly beatMs?: number | undefined;
 }
 
 const CONNECTIONS = 4;
+const WATCHED = ["INBOX"];
 
 /**
  * An IMAP account (RFC 3501) as a source: a folder is a collection, a message an item of the identity
@@ -38,6 +51,7 @@ export class ImapSource implements Source<MailItem> {
   readonly id: string;
   readonly leaves = maildirLayout.leaves;
   readonly lanes: number;
+  readonly #options: ImapSourceOptions;
   readonly #connections: Connections;
   readonly #filter: FolderFilter;
   readonly #warn: (message: string) => void;
@@ -49,6 +63,7 @@ export class ImapSource implements Source<MailItem> {
     // A mail address says whose account it is, under whatever name its server is reached; a bare logon name does not.
     const { user } = options.login;
     this.id = `imap:${user.includes("@") ? user : `${user}@${options.server.host}`}`;
+    this.#options = options;
     this.lanes = options.connections ?? CONNECTIONS;
     this.#connections = new Connections(options, this.lanes);
     this.#warn = (message) => options.onEvent?.({ type: "warning", code: "NOTHING_SELECTED", message });
@@ -123,6 +138,20 @@ export class ImapSource implements Source<MailItem> {
     }
     const reading = { connections: this.#connections, folderAt: this.#folderOf, signal };
     yield* readSideBySide(reading, messages);
+  }
+
+  changes(signal: AbortSignal): AsyncGenerator<void> {
+    const { folders = WATCHED, connections = 1, beatMs } = this.#options.watch ?? {};
+    const find = async (session: ImapSession): Promise<readonly Folder[]> => {
+      const listed = await listFolders(session, this.#filter, signal);
+      const isWatched = folderMatcher({ include: folders, exclude: [] });
+      const watched = listed.folders.filter(({ name }) => isWatched(name.split("/")));
+      if (watched.length > 0) return watched;
+      const names = listOf(listed.folders.map(({ name }) => name));
+      const message = `no folder to watch matches ${folders.join(", ")}; what is backed up has ${names}. Check --watch-folder`;
+      throw new BackupError("NOTHING_SELECTED", message);
+    };
+    return folderChanges({ ...this.#options, connections, beatMs, find }, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,5 @@
 export { type ImapPluginOptions, imapPlugin } from "./plugin.js";
-export { ImapSource, type ImapSourceOptions } from "./imap-source.js";
+export { ImapSource, type ImapSourceOptions, type WatchedFolders } from "./imap-source.js";
 export { ImapTarget, type ImapTargetOptions } from "./imap-target.js";
 export { type ImapRestoreOptions, openImapTarget } from "./open-target.js";
 export type { SessionOptions } from "./session.js";

@@ -1,6 +1,6 @@
 import { definePlugin, readCertificates } from "@backup/core";
 import type { FolderFilter } from "./list-folders.js";
-import { ImapSource } from "./imap-source.js";
+import { ImapSource, type WatchedFolders } from "./imap-source.js";
 import { loginWith } from "./login-with.js";
 import { maildirLayout } from "./maildir-layout.js";
 import type { MailItem } from "./mail-item.js";
@@ -18,6 +18,7 @@ export interface ImapPluginOptions {
   readonly timeoutMs?: number | undefined;
   /** At the same time, at most. Default 4. */
   readonly connections?: number | undefined;
+  readonly watch?: WatchedFolders | undefined;
 }
 
 /** `backup imap`. The secret is an OAuth2 login, in a file `<user>.oauth2`, or the password, in `<user>.password`. */
@@ -25,7 +26,7 @@ export const imapPlugin = definePlugin<ImapPluginOptions, MailItem>({
   name: "imap",
   summary: "an IMAP account, into a Maildir tree",
   layout: maildirLayout,
-  async create({ user, server: text, tlsCa, filter, timeoutMs, connections }, { onEvent, trace, secret }) {
+  async create({ user, server: text, tlsCa, filter, timeoutMs, connections, watch }, { onEvent, trace, secret }) {
     const server = parseServer(text);
     const ca = tlsCa === undefined ? undefined : (await readCertificates(tlsCa, "--tls-ca")).join("");
     // Whoever has both has made the first one because the second one is not enough any more.
@@ -37,6 +38,7 @@ export const imapPlugin = definePlugin<ImapPluginOptions, MailItem>({
       filter,
       timeoutMs,
       connections,
+      watch,
       onEvent,
       trace,
     });

@@ -60,6 +60,8 @@ export function* answer(session: Session, { name, args }: Command): Answer {
     case "SEARCH":
     case "UID SEARCH":
       return yield* search(session, args, name === "UID SEARCH");
+    case "NOTIFY":
+      return offers(session, "NOTIFY") ? OK : bad("no NOTIFY here");
     case "NOOP":
     case "CHECK":
       return OK;

@@ -1,3 +1,4 @@
+import { BackupError } from "@backup/core";
 import { ACTION_OPTIONS } from "../action-options.js";
 import { checkDestinationOptions } from "../destination-options.js";
 import { isDry } from "../dry-run.js";
@@ -10,15 +11,22 @@ import type { Subcommand } from "./subcommand.js";
 export function actionCommand<Arguments extends CommonArguments>(type: ActionType<Arguments>): Subcommand<Arguments> {
   return {
     ...type,
-    options: { ...type.options, ...ACTION_OPTIONS },
+    options: { ...type.options, ...type.commandOptions, ...ACTION_OPTIONS },
     check(args) {
       checkDestinationOptions(args);
       checkHistoryOptions(args);
       type.check(args);
     },
-    run(args, context) {
+    async run(args, context) {
       const dryRun = isDry(args, context.env);
-      return runOne(type.create({ ...args, dryRun }), { dryRun }, context);
+      const action = type.create({ ...args, dryRun });
+      const { changes } = action;
+      if (!changes) return await runOne(action, { dryRun }, context);
+      if (dryRun)
+        throw new BackupError("USAGE", "--watch goes on for ever, and a dry run is over at once; leave out one");
+      // Loaded when used: it costs start-up time.
+      const { watchAction } = await import("../watch-action.js");
+      return await watchAction({ ...action, changes }, context);
     },
   };
 }

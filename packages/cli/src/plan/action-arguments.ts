@@ -23,7 +23,7 @@ export interface ActionArgumentsOptions {
 
 /** What an action of a plan says, as arguments of its type. */
 export function actionArguments(
-  { positionals, options }: Pick<ActionType, "positionals" | "options">,
+  { positionals, options, commandOptions }: Pick<ActionType, "positionals" | "options" | "commandOptions">,
   fields: ActionFields,
   { defaults, dryRun }: ActionArgumentsOptions,
 ): ActionArguments {
@@ -34,7 +34,7 @@ export function actionArguments(
   };
   for (const { name } of positionals) give(name, fields[planKey(name)]);
   const isLocal = parseRemote(String(fields.destination)) === undefined;
-  for (const [name, option] of Object.entries<ActionOption>({ ...options, ...ACTION_OPTIONS })) {
+  for (const [name, option] of Object.entries<ActionOption>({ ...options, ...commandOptions, ...ACTION_OPTIONS })) {
     // How to reach other hosts is no matter of a directory here.
     const fallback = isLocal && name in DESTINATION_OPTIONS ? undefined : defaults[name];
     const value = fields[name] ?? fallback ?? option.default;

@@ -27,6 +27,10 @@ export function schemaCheck(types: readonly DescribedType[]): SchemaCheck {
   });
   ajv.addVocabulary(["errorMessage"]);
   const validate = ajv.compile(schema);
+  const known: KnownKeys = {
+    ofPlan: Object.keys(schema.properties),
+    ofCommands: types.flatMap(({ commandOptions = {} }) => Object.keys(commandOptions)),
+  };
   return (source) => {
     if (validate(source.value)) return [];
     // That a branch does not fit says nothing beside what does not fit in it.
@@ -36,9 +40,17 @@ export function schemaCheck(types: readonly DescribedType[]): SchemaCheck {
       const position = isUnknownKey(error)
         ? source.position([...path, String(error.params.additionalProperty)], "key")
         : source.position(path, "value");
-      return { path, position, text: textOf(error, path, Object.keys(schema.properties)) };
+      return { path, position, text: textOf(error, path, known) };
     });
   };
+}
+
+/** Keys that mean something in another place. */
+interface KnownKeys {
+  /** At its left margin. */
+  readonly ofPlan: readonly string[];
+  /** Options of a command line alone. */
+  readonly ofCommands: readonly string[];
 }
 
 /** A value that is wrong in two ways is told of once; keys that are missing or too many are told of one by one. */
@@ -67,13 +79,13 @@ function pathOf({ instancePath }: ErrorObject): Path {
     .map((step) => (/^\d+$/.test(step) ? Number(step) : step.replaceAll("~1", "/").replaceAll("~0", "~")));
 }
 
-function textOf(error: ErrorObject, path: Path, topKeys: readonly string[]): string {
+function textOf(error: ErrorObject, path: Path, knownKeys: KnownKeys): string {
   const { keyword, params, data, parentSchema = {}, message } = error;
   if (isMissingKey(error)) return `'${String(params.missingProperty)}' is missing`;
   if (isUnknownKey(error)) {
     const key = String(params.additionalProperty);
     if (key === "name" && path[0] === "defaults") return "'name' belongs to an action: each has one of its own";
-    return unknownKey(key, parentSchema.properties, topKeys);
+    return unknownKey(key, parentSchema.properties, knownKeys);
   }
   const name = nameOf(path);
   if (data === null && name !== "this") return `${name} has no value`;
@@ -109,7 +121,7 @@ function typeNames(types: string | readonly string[], data: unknown): string {
 function unknownKey(
   key: string,
   properties: Readonly<Record<string, { readonly $ref?: string } | true>>,
-  topKeys: readonly string[],
+  { ofPlan, ofCommands }: KnownKeys,
 ): string {
   const known = Object.keys(properties);
   const shown = key.length > 60 ? `${key.slice(0, 60)}…` : key;
@@ -117,7 +129,9 @@ function unknownKey(
   const meant =
     known.find((name) => isAlike(name, key.replaceAll("_", "-"))) ?? (/^pass/i.test(key) ? secret : undefined);
   if (meant !== undefined) return `there is no option '${shown}'; did you mean ${meant}?`;
-  if (topKeys.includes(key)) return `'${shown}' belongs to the plan as a whole, at the left margin`;
+  if (ofCommands.includes(key))
+    return `'${key}' is for a command line alone; an action of a plan runs by its schedule, with backup run --watch`;
+  if (ofPlan.includes(key)) return `'${shown}' belongs to the plan as a whole, at the left margin`;
   const help = known.length > 12 ? "see backup config example" : `the options here are: ${known.join(", ")}`;
   return `there is no option '${shown}'; ${help}`;
 }

@@ -5,7 +5,7 @@ import { planKey } from "./plan-key.js";
 import { DEFINITIONS, HOOKS, RETENTION, SCHEDULE, ref } from "./schema-definitions.js";
 
 /** What the schema says of a type. */
-export type DescribedType = Pick<ActionType, "name" | "summary" | "positionals" | "options">;
+export type DescribedType = Pick<ActionType, "name" | "summary" | "positionals" | "options" | "commandOptions">;
 
 /**
  * The JSON Schema (draft 2020-12) of plan files. All that a type of action takes comes from its description.

@@ -29,6 +29,8 @@ export interface ActionType<Arguments extends CommonArguments = CommonArguments>
   readonly positionals: readonly Positional[];
   /** Its own, beside those of every action. */
   readonly options: Readonly<Record<string, ActionOption>>;
+  /** Those that the command alone takes; in a plan each is as if it were not given. */
+  readonly commandOptions?: Readonly<Record<string, ActionOption>>;
   /** Command lines, and what they do. */
   readonly examples: readonly (readonly [command: string, text: string])[];
   /** @throws BackupError USAGE */

@@ -1,5 +1,5 @@
 import { BackupError, type Source, findSecret } from "@backup/core";
-import type { Foreign, MailItem } from "@backup/imap";
+import type { Foreign, MailItem, WatchedFolders } from "@backup/imap";
 import type { ActionContext } from "../action.js";
 import { plugins } from "../plugins.js";
 import type { ActionOption } from "./action-type.js";
@@ -38,17 +38,21 @@ export function checkSource(args: SourceArguments): void {
   namespacesOf(args.namespace);
 }
 
-/** The account, which is connected to when it is used. */
+/**
+ * The account, which is connected to when it is used.
+ * @param watch what its `changes` are to tell of
+ */
 export async function openSource(
   args: SourceArguments,
   { onEvent, debug, secrets }: Pick<ActionContext, "onEvent" | "debug" | "secrets">,
+  watch?: WatchedFolders,
 ): Promise<Source<MailItem>> {
   const { user, server, tlsCa, srcsecret, timeout, connections } = args;
   const namespaces = namespacesOf(args.namespace);
   const filter = { include: args.folder, exclude: args.excludeFolder, namespaces };
   const plugin = await plugins.load("imap");
   return await plugin.create(
-    { user, server, tlsCa, filter, timeoutMs: timeout * 1000, connections },
+    { user, server, tlsCa, filter, timeoutMs: timeout * 1000, connections, watch },
     {
       onEvent,
       trace: debug,

@@ -56,6 +56,8 @@ export interface MemorySourceOptions {
   readonly proves?: boolean;
   /** Whether it says which items hold the same bytes. Default false. */
   readonly twins?: boolean;
+  /** Whether it tells of changes: when `data` is replaced. Default false. */
+  readonly tells?: boolean;
 }
 
 export interface MemoryItem extends Item {
@@ -74,21 +76,33 @@ const WHOLE = 16;
 export class MemorySource implements Source<MemoryItem> {
   readonly id: string;
   readonly leaves = [LEAF];
-  data: readonly MemoryCollection[];
   faults: MemoryFaults = {};
   readonly prove?: NonNullable<Source<MemoryItem>["prove"]>;
+  readonly changes?: NonNullable<Source<MemoryItem>["changes"]>;
+  readonly #changed = new EventTarget();
+  #data: readonly MemoryCollection[];
   readonly #fingerprints: boolean;
   readonly #twins: boolean;
 
   constructor(
     data: readonly MemoryCollection[] = [],
-    { id = "memory", fingerprints = true, proves = false, twins = false }: MemorySourceOptions = {},
+    { id = "memory", fingerprints = true, proves = false, twins = false, tells = false }: MemorySourceOptions = {},
   ) {
-    this.data = data;
+    this.#data = data;
     this.id = id;
     this.#fingerprints = fingerprints;
     this.#twins = twins;
     if (proves) this.prove = (...call) => this.#prove(...call);
+    if (tells) this.changes = (...call) => this.#changes(...call);
+  }
+
+  get data(): readonly MemoryCollection[] {
+    return this.#data;
+  }
+
+  set data(data) {
+    this.#data = data;
+    this.#changed.dispatchEvent(new Event("change"));
   }
 
   naming({ colon }: { readonly colon: boolean }): Naming<MemoryItem> {
@@ -152,6 +166,22 @@ export class MemorySource implements Source<MemoryItem> {
         ({ path }) => bytes && there.get(path) && Buffer.compare(bytes, there.get(path) ?? bytes) === 0,
       );
       yield file ? [{ item, file }] : [];
+    }
+  }
+
+  async *#changes(signal: AbortSignal): AsyncGenerator<void> {
+    let seen: unknown;
+    for (;;) {
+      throwIfAborted(signal);
+      if (seen === this.#data)
+        await new Promise<unknown>((resolve) => {
+          this.#changed.addEventListener("change", resolve, { once: true });
+          signal.addEventListener("abort", resolve, { once: true });
+        });
+      else {
+        seen = this.#data;
+        yield;
+      }
     }
   }
 

@@ -169,6 +169,20 @@ export const sourceSuite: readonly ConformanceCase<SourceFixture>[] = [
       await rejectsSoon(abortMs, read());
     },
   ),
+  opened(
+    "what tells of changes tells that it is listening, is in nobody's way, and ends by the signal",
+    async (source, { abortMs = 2000 }) => {
+      if (!source.changes) return;
+      const controller = new AbortController();
+      const changes = source.changes(controller.signal)[Symbol.asyncIterator]();
+      assert.ok((await changes.next()).done !== true, "it ended at once");
+      for (const { items } of await listAll(source)) await readAll(source, items);
+      const next = changes.next();
+      controller.abort();
+      await rejectsSoon(abortMs, next);
+      await rejectsSoon(abortMs, source.changes(controller.signal)[Symbol.asyncIterator]().next());
+    },
+  ),
 ];
 
 function opened(
