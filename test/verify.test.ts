@@ -268,14 +268,18 @@ describe("backup verify --repair", () => {
   it.each([REMOTE.rsync, REMOTE.sftp, REMOTE.rrsync, REMOTE.chroot, REMOTE.withoutSshHere])(
     "finds and repairs everything on another host: $name",
     async (kind) => {
+      const hasShell = kind === REMOTE.rsync || kind === REMOTE.sftp;
       await using host = await openRemote(kind);
       expect(await runRemote({ host, server, name: "a" })).toMatchObject({ code: 0 });
       const root = host.at("a");
       const good = await readTree(root);
       const there = (...more: string[]) =>
         runBackup(["verify", host.destination("a"), ...host.options, "--json", ...more], host.env);
+      const { fromServer } = host.proxy.bytes;
       const whole = await there();
       expect(whole).toMatchObject({ code: 0, stderr: "" });
+      // Where the account has a shell, its host reads the messages.
+      if (hasShell) expect(host.proxy.bytes.fromServer - fromServer).toBeLessThan(300_000);
       expect(endOf(whole)).toMatchObject({ good: true, files: 144, readFiles: 144 });
       const { damaged } = await wreck(root, 24, seededRandom(7));
       const found = await there();
@@ -284,6 +288,26 @@ describe("backup verify --repair", () => {
       expect(await there(...asking(), "--repair")).toMatchObject({ code: 0 });
       expect(await readTree(root)).toEqual(good);
       expect(await there()).toMatchObject({ code: 0 });
+    },
+    180_000,
+  );
+
+  it.each([REMOTE.rsync, REMOTE.chroot])(
+    "goes on when the connection is lost: $name",
+    async (kind) => {
+      await using host = await openRemote(kind);
+      expect(await runRemote({ host, server, name: "a" })).toMatchObject({ code: 0 });
+      const [one = ""] = await messagesIn(host.at("a"));
+      await flip(join(host.at("a"), one), 7);
+      for (const afterBytes of [8000, 20_000]) {
+        const { struck } = host.proxy;
+        host.proxy.fault = { kind: "cut", afterBytes, times: 1 };
+        const result = await runBackup(["verify", host.destination("a"), ...host.options, "--json"], host.env);
+        expect(result).toMatchObject({ code: 3 });
+        expect(damagedFiles(result)).toEqual([one]);
+        expect(endOf(result)).toMatchObject({ files: 144, readFiles: 144 });
+        expect(host.proxy.struck).toBe(struck + 1);
+      }
     },
     180_000,
   );

@@ -43,7 +43,8 @@ async function remoteSums(
 /** What sha256sum prints; lines that are none are left out. */
 export function readSums(text: string): ReadonlyMap<string, Buffer> {
   const sums = new Map<string, Buffer>();
-  for (const line of text.split("\n")) {
+  // What has no end was cut: it may look like the line of another file.
+  for (const line of text.split("\n").slice(0, -1)) {
     const [, mark, sum, name] = LINE.exec(line) ?? [];
     if (sum === undefined || name === undefined) continue;
     const file = mark === "" ? name : name.replace(/\\[\\nr]/g, (escaped) => ESCAPED[escaped] ?? escaped);

@@ -69,9 +69,15 @@ describe("digests that are made at the host", () => {
 
   it("are read from what GNU and busybox print, and from nothing else", () => {
     const sum = "0f".repeat(32);
-    const text = [`${sum}  a/x`, `${sum} *a/y`, `\\${sum}  a\\nb\\\\n\\r`, sum, "Welcome!", `${sum}a  z`, ""].join(
-      "\n",
-    );
+    const text = [
+      `${sum}  a/x`,
+      `${sum} *a/y`,
+      `\\${sum}  a\\nb\\\\n\\r`,
+      sum,
+      "Welcome!",
+      `${sum}a  z`,
+      `${sum}  a/c`,
+    ].join("\n");
     expect([...readSums(text).keys()]).toEqual(["a/x", "a/y", "a\nb\\n\r"]);
     expect(readSums(text).get("a/x")).toEqual(Buffer.from(sum, "hex"));
   });
