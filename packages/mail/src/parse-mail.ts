@@ -69,18 +69,9 @@ export async function parseMail(bytes: Uint8Array, take: TakeAttachment = skip):
         text = part;
         continue;
       }
-      const { filename: name = "", contentType: type } = part;
-      const counter = { size: 0 };
-      const end = (error: Error): unknown => part.content.destroy(error);
-      parser.once("error", end);
-      await take({ name, type }, counted(part.content, counter, moved)).catch((error: unknown) => {
-        // An attachment that ends with the parser is no fault of who takes it.
-        refusal = parser.errored ? undefined : { error };
-        throw error;
-      });
-      parser.off("error", end);
-      attachments.push({ name, type, size: counter.size });
-      part.release?.();
+      // An attachment that ends with the parser is no fault of who takes it.
+      const refused = (error: unknown): unknown => (refusal = parser.errored ? undefined : { error });
+      attachments.push(await takeOne(part, parser, { take, moved, refused }));
     }
     await fed;
   } catch (error) {
@@ -98,6 +89,28 @@ type Part = AttachmentStream | MessageText;
 /** How much has gone into the parser and come out of it. */
 interface Moved {
   pieces: number;
+}
+
+/** Hands out one attachment, and lets the parser go on. */
+async function takeOne(
+  part: AttachmentStream,
+  parser: MailParser,
+  given: { readonly take: TakeAttachment; readonly moved: Moved; readonly refused: (error: unknown) => void },
+): Promise<Attachment> {
+  const { filename: name = "", contentType: type } = part;
+  const counter = { size: 0 };
+  const end = (error: Error): unknown => part.content.destroy(error);
+  parser.once("error", end);
+  try {
+    await given.take({ name, type }, counted(part.content, counter, given.moved));
+  } catch (error) {
+    given.refused(error);
+    throw error;
+  } finally {
+    parser.off("error", end);
+  }
+  part.release?.();
+  return { name, type, size: counter.size };
 }
 
 function* piecesOf(bytes: Uint8Array, moved: Moved): Generator<Uint8Array> {

@@ -1,4 +1,4 @@
-import { BackupError } from "@backup/core";
+import { BackupError, type Path } from "@backup/core";
 import type { OpenMail } from "./open-mail.js";
 import { type StoredMessage, labelOf } from "./stored-message.js";
 
@@ -12,13 +12,16 @@ interface Asked {
 
 /** What is there, for whoever named something else. */
 interface Near {
-  readonly folders: Map<string, readonly number[]>;
+  /** Names of all folders. */
+  readonly folders: readonly string[];
+  /** UIDs of those that were listed. */
+  readonly uids: ReadonlyMap<string, readonly number[]>;
 }
 
 /** Shortest beginning of a digest. */
 const SHORTEST = 4;
 /** In a message. */
-const SHOWN = 8;
+const SHOWN = 12;
 const HOW =
   "name it FOLDER/UID, by its path at the destination, or by the beginning of its digest, as backup search prints them";
 
@@ -28,19 +31,27 @@ const HOW =
  */
 export async function findMessages(mail: OpenMail, texts: readonly string[]): Promise<readonly StoredMessage[]> {
   const asked = texts.map((text): Asked => ({ text, matches: matcherOf(text), found: new Map() }));
-  const near: Near = { folders: new Map() };
-  for await (const messages of mail.messages()) {
+  const folders: string[] = [];
+  const uids = new Map<string, readonly number[]>();
+  const wanted = (folder: { readonly name: string; readonly path: Path }): boolean => {
+    folders.push(folder.name);
+    return texts.some((text) => mayBeIn(text, folder));
+  };
+  for await (const messages of mail.messages(wanted)) {
     const [first] = messages;
-    if (first)
-      near.folders.set(
-        first.folder,
-        messages.map(({ uid }) => uid),
-      );
+    const numbers = messages.map(({ uid }) => uid);
+    if (first) uids.set(first.folder, numbers);
     for (const { matches, found } of asked)
       for (const message of messages.filter(matches))
         if (!found.has(message.digest)) found.set(message.digest, message);
   }
-  return asked.map((each) => theOne(each, near, mail.store.name));
+  return asked.map((each) => theOne(each, { folders, uids }, mail.store.name));
+}
+
+/** Whether a folder has to be listed: one that a text names, or any for a digest, which has no slash. */
+function mayBeIn(text: string, { name, path }: { readonly name: string; readonly path: Path }): boolean {
+  const upper = text.toUpperCase();
+  return !text.includes("/") || [name, path].some((folder) => upper.includes(`${folder.toUpperCase()}/`));
 }
 
 function matcherOf(text: string): Asked["matches"] {
@@ -68,14 +79,11 @@ function theOne({ text, found }: Asked, near: Near, destination: string): Stored
 }
 
 /** The messages around it, or the folders that there are. */
-function nearTo(text: string, { folders }: Near): string {
+function nearTo(text: string, { folders, uids: listed }: Near): string {
   const [, folder = "", number] = /^(.+)\/(\d{1,10})$/.exec(text) ?? [];
   if (number === undefined) return "";
-  const uids = [...folders].find(([name]) => name.toUpperCase() === folder.toUpperCase())?.[1];
-  if (!uids) {
-    const names = [...folders.keys()];
-    return `: its folders are ${names.slice(0, SHOWN).join(", ")}${names.length > SHOWN ? " …" : ""}`;
-  }
+  const uids = [...listed].find(([name]) => name.toUpperCase() === folder.toUpperCase())?.[1];
+  if (!uids) return `: its folders are ${folders.slice(0, SHOWN).join(", ")}${folders.length > SHOWN ? " …" : ""}`;
   const wanted = Number(number);
   const below = uids.filter((uid) => uid < wanted).reduce((best, uid) => Math.max(best, uid), 0);
   const above = uids.filter((uid) => uid > wanted).reduce((best, uid) => Math.min(best, uid), Infinity);
