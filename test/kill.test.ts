@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loginOf, readServer } from "./support/account.js";
+import { lost, treeOf } from "./support/after-disaster.js";
 import { type Appender, openAppender } from "./support/appender.js";
 import { type Result, eventsOf, runBackup, startBackup, writeSecret } from "./support/command.js";
 import { startDovecot } from "./support/dovecot.js";
@@ -10,12 +11,11 @@ import { type Folder, lazyBytes, makeFolder, makeMessage, startFakeImap } from "
 import { modelTree } from "./support/fake-mirror.js";
 import type { MailServer } from "./support/mail-server.js";
 import { makeMessages } from "./support/messages.js";
-import type { Account } from "./support/oracle.js";
 import { type Published, type Seen, readPublished } from "./support/published.js";
 import { type Random, seededRandom } from "./support/random.js";
 import { roundsOf } from "./support/rounds.js";
 import { type TemporaryDirectory, temporaryDirectory } from "./support/temporary-directory.js";
-import { type TreeFolder, expectedTree, readTree } from "./support/tree.js";
+import { expectedTree, readTree } from "./support/tree.js";
 
 const KILLS = roundsOf(200);
 const SMALL = { minBytes: 400, maxBytes: 4000 };
@@ -130,40 +130,10 @@ describe("SIGKILL at any moment", () => {
   }, 300_000);
 });
 
-/**
- * The backup, without empty directories of folders that the account has no more: those that a killed run made and that
- * went at the server before a run was completed are nobody's, and are left alone.
- */
-async function treeOf(destination: string, { folders }: Account): Promise<readonly TreeFolder[]> {
-  const names = new Set(folders.map(({ name }) => name));
-  const tree = await readTree(destination);
-  return tree.filter(({ directory, messages }) => messages.length > 0 || names.has(directory));
-}
-
 /** The last that it said. */
 function phaseOf({ stdout }: Result): string {
   const whole = stdout.slice(0, stdout.lastIndexOf("\n") + 1);
   return eventsOf({ stdout: whole, stderr: "", code: null, signal: null }).at(-1)?.type ?? "nothing";
-}
-
-/** Messages that were there, that the server still has, and that are not there any more. */
-function lost(input: {
-  readonly before: readonly Published[];
-  readonly after: readonly Published[];
-  readonly account: Account;
-}): readonly Published[] {
-  const wanted = new Set(input.account.folders.flatMap(({ messages }) => messages.map(({ sha256 }) => sha256)));
-  const places = new Set(
-    input.account.folders.flatMap(({ name, messages }) =>
-      messages.map(({ uid, sha256 }) => `${name} ${uid} ${sha256}`),
-    ),
-  );
-  const bytes = new Set(input.after.map(({ sha256 }) => sha256));
-  const there = new Set(input.after.map(({ directory, uid, sha256 }) => `${directory} ${uid} ${sha256}`));
-  return input.before.filter(({ directory, uid, sha256 }) => {
-    const place = `${directory} ${uid} ${sha256}`;
-    return places.has(place) ? !there.has(place) : wanted.has(sha256) && !bytes.has(sha256);
-  });
 }
 
 /** A mailbox of about 600 messages that never stands still. */

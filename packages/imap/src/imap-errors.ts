@@ -1,4 +1,5 @@
 import { BackupError, type Secret, scrub, scrubbedError, systemCode } from "@backup/core";
+import { ENDLESS } from "./answer-limit.js";
 import { type Server, formatServer } from "./server.js";
 
 /** What an error of imapflow may tell; see its `ImapFlowError`. */
@@ -116,6 +117,8 @@ export function imapError(error: unknown, place: Place): BackupError {
     );
   if (LOST.has(code))
     return make("CONNECTION_LOST", `the connection to ${where} was lost${said}; run again to go on`, true);
+  if (code === ENDLESS)
+    return make("PROTOCOL", `${where} sent an answer without end, which was broken off; try again later`, true);
   return make(
     "PROTOCOL",
     `${where} answered what makes no sense here${said || ` (${code || nameOf(error)})`}; run with DEBUG=1 for details`,
