@@ -1,4 +1,12 @@
-import { BackupError, type RestoreReport, type RestoreRequest, type Target, isBackupError } from "@backup/core";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  BackupError,
+  type RestoreReport,
+  type RestoreRequest,
+  type Target,
+  isBackupError,
+  throwIfAborted,
+} from "@backup/core";
 import { appendSideBySide } from "./append-side-by-side.js";
 import { Connections } from "./connections.js";
 import { compareFolder } from "./restore-compare.js";
@@ -14,6 +22,9 @@ export interface ImapTargetOptions extends SessionOptions, RestoreScope {
   /** At the same time, at most; a server that allows fewer is obeyed. */
   readonly connections: number;
 }
+
+/** For a server to store what it had received when a connection was lost: only then does it show. */
+const SERVER_MS = 1000;
 
 /** An IMAP account (RFC 9051) that messages are added to. */
 export class ImapTarget implements Target {
@@ -52,13 +63,14 @@ export class ImapTarget implements Target {
     let left: readonly Portion[] = missing.filter(({ messages }) => messages.length > 0);
     while (left.length > 0) {
       const asked = new Map(left.map(({ destination, messages }) => [destination, messages]));
-      const of = (destination: Destination) => asked.get(destination) ?? [];
+      const refuse = (destination: Destination, error: BackupError): void =>
+        ledger.unavailable(destination.stored.name, error, asked.get(destination));
       const full = await appendSideBySide(portionsOf(left), {
         connections: this.#connections,
         store,
         log: ledger,
         isSuspect: ledger.isSuspect,
-        onFolderRefused: (destination, error) => ledger.unavailable(destination.stored.name, error, of(destination)),
+        onFolderRefused: refuse,
         onEvent,
         signal,
       });
@@ -67,13 +79,16 @@ export class ImapTarget implements Target {
     }
   }
 
+  /** Looks for what was sent and not answered for. @returns what is to be sent again */
   async #settle(
     portions: readonly Portion[],
     { store, signal }: RestoreRequest,
     ledger: RestoreLedger,
   ): Promise<readonly Portion[]> {
     const again: Portion[] = [];
-    for (const { destination, sent } of ledger.unsettled) {
+    const { unsettled } = ledger;
+    if (unsettled.length > 0) await sleep(SERVER_MS, undefined, { signal }).catch(() => throwIfAborted(signal));
+    for (const { destination, sent } of unsettled) {
       const { folder, stored } = destination;
       // Those that are there come first: of two with the same bytes, the one that was not answered for is missing.
       const messages = [...ledger.presentIn(destination), ...sent];

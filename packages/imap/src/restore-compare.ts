@@ -1,4 +1,4 @@
-import { BackupError, type Path, type Store, isBackupError, throwIfAborted } from "@backup/core";
+import { BackupError, type Path, type Store, contentOf, isBackupError, throwIfAborted } from "@backup/core";
 import type { ImapFlow, MailboxObject } from "imapflow";
 import { HEAD, addHeads, fetchMessageIds } from "./fetch-heads.js";
 import { type Row, fetchRows } from "./fetch-rows.js";
@@ -9,6 +9,7 @@ import {
   type Match,
   type PresentMessage,
   alikeOnes,
+  indistinctOnes,
   isAlike,
   likelyOnes,
   matchExactly,
@@ -71,8 +72,11 @@ async function compareOnce(
   const present = [...rows.values()].map(presentMessage);
   const likely = likelyOnes(messages, present);
   const there = await headsThere(client, likely.present);
-  const here = await headsHere(store, likely.messages, signal);
-  const exact = matchExactly(messages, present, { here: ({ file }) => here.get(file.path), there });
+  const marks = { here: await headsHere(store, likely.messages, signal), there };
+  const indistinct = indistinctOnes(likely.messages, likely.present, marks);
+  for (const { file, digest } of indistinct.messages) marks.here.set(file.path, Buffer.from(digest));
+  await addDigests(client, indistinct.present, there);
+  const exact = matchExactly(messages, present, marks);
   const { missing } = await matchAlike(exact, { client, store, signal });
   if (write && mailbox.readOnly && missing.length > 0)
     throw new BackupError(
@@ -89,22 +93,38 @@ function keywordTest({ permanentFlags, readOnly }: MailboxObject): (keyword: str
   return (keyword) => known.has(keyword.toLowerCase());
 }
 
-function presentMessage({ uid, size = 0, internalDate }: Row): PresentMessage {
-  return { uid, size, seconds: Math.floor(new Date(internalDate ?? Number.NaN).getTime() / 1000) };
+/** One that nothing is known of might be any, and would be there twice. */
+function presentMessage({ uid, size, internalDate }: Row): PresentMessage {
+  const seconds = Math.floor(new Date(internalDate ?? Number.NaN).getTime() / 1000);
+  if (size === undefined || Number.isNaN(seconds)) throw notTold(uid);
+  return { uid, size, seconds };
+}
+
+function notTold(uid: number): BackupError {
+  return new BackupError("PROTOCOL", `the server does not tell of message UID ${uid}`, { transient: true });
 }
 
 /** A message that nobody can look at might be there, and would be there twice: so this fails where one is missing. */
-async function headsThere(
-  client: ImapFlow,
-  present: readonly PresentMessage[],
-): Promise<ReadonlyMap<number, Uint8Array>> {
+async function headsThere(client: ImapFlow, present: readonly PresentMessage[]): Promise<Map<number, Buffer>> {
   const heads = new Map<number, Buffer>();
   const uids = present.map(({ uid }) => uid);
   await addHeads(client, uids, heads);
   const uid = uids.find((each) => !heads.has(each));
-  if (uid !== undefined)
-    throw new BackupError("PROTOCOL", `the server does not give message UID ${uid}`, { transient: true });
+  if (uid !== undefined) throw notTold(uid);
   return heads;
+}
+
+/** Of whole messages: there are few. */
+async function addDigests(
+  client: ImapFlow,
+  present: readonly PresentMessage[],
+  marks: Map<number, Buffer>,
+): Promise<void> {
+  for (const { uid } of present) {
+    const row = await client.fetchOne(String(uid), { uid: true, source: true }, { uid: true });
+    if (!row || !Buffer.isBuffer(row.source)) throw notTold(uid);
+    marks.set(uid, Buffer.from(contentOf(row.source).digest));
+  }
 }
 
 /** Of files that the store reads only as a whole, the beginning of that. */
@@ -112,7 +132,7 @@ async function headsHere(
   store: Store,
   messages: readonly StoredMessage[],
   signal: AbortSignal,
-): Promise<ReadonlyMap<Path, Uint8Array>> {
+): Promise<Map<Path, Uint8Array>> {
   const files = messages.map(({ file }) => file);
   const heads = new Map(
     await store.heads(

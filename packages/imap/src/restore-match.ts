@@ -1,3 +1,4 @@
+import type { Path } from "@backup/core";
 import type { StoredMessage } from "./restore-messages.js";
 
 /** A message that the target has. */
@@ -37,20 +38,44 @@ export function likelyOnes(
   };
 }
 
-/** Finds each stored message among those of its size and time, by first bytes. One that is there twice is two. */
+/** What is compared of messages: their first bytes, or their digests where those do not tell them apart. */
+export interface Marks {
+  /** By path. */
+  readonly here: Map<Path, Uint8Array>;
+  /** By UID. */
+  readonly there: Map<number, Uint8Array>;
+}
+
+/** Stored messages of the same size, time and first bytes that are not the same, and present ones that look like them. */
+export function indistinctOnes(
+  messages: readonly StoredMessage[],
+  present: readonly PresentMessage[],
+  { here, there }: Marks,
+): { readonly messages: readonly StoredMessage[]; readonly present: readonly PresentMessage[] } {
+  const looks = (message: StoredMessage): string => lookOf(message, here.get(message.file.path));
+  const digests = new Map<string, Set<string>>();
+  for (const message of messages) {
+    const look = looks(message);
+    digests.set(look, (digests.get(look) ?? new Set()).add(message.digest));
+  }
+  const isIndistinct = (look: string): boolean => (digests.get(look)?.size ?? 0) > 1;
+  return {
+    messages: messages.filter((message) => isIndistinct(looks(message))),
+    present: present.filter((one) => isIndistinct(lookOf(one, there.get(one.uid)))),
+  };
+}
+
+/** Finds each stored message among those of its size and time, by its mark. One that is there twice is two. */
 export function matchExactly(
   messages: readonly StoredMessage[],
   present: readonly PresentMessage[],
-  heads: {
-    readonly here: (message: StoredMessage) => Uint8Array | undefined;
-    readonly there: ReadonlyMap<number, Uint8Array>;
-  },
+  { here, there }: Marks,
 ): Match {
   const pool = new Map<string, PresentMessage[]>();
-  for (const one of present) add(pool, `${keyOf(one)} ${textOf(heads.there.get(one.uid))}`, one);
+  for (const one of present) add(pool, lookOf(one, there.get(one.uid)), one);
   const missing = messages.filter((message) => {
-    const head = heads.here(message);
-    return !head || !pool.get(`${keyOf(message)} ${textOf(head)}`)?.shift();
+    const mark = here.get(message.file.path);
+    return !mark || !pool.get(lookOf(message, mark))?.shift();
   });
   const left = new Set([...pool.values()].flat());
   return { missing, others: present.filter((one) => left.has(one)) };
@@ -84,6 +109,11 @@ export function isAlike(here: Likeness, there: Likeness): boolean {
   const [one, other] = [textOf(here.head), textOf(there.head)];
   const length = Math.min(one.length, other.length);
   return here.size === there.size && length > 0 && one.slice(0, length) === other.slice(0, length);
+}
+
+/** Equal for messages that cannot be told apart. */
+function lookOf(message: { readonly size: number; readonly seconds: number }, mark: Uint8Array | undefined): string {
+  return `${keyOf(message)} ${textOf(mark)}`;
 }
 
 function keyOf({ size, seconds }: { readonly size: number; readonly seconds: number }): string {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { alikeOnes, isAlike, likelyOnes, matchExactly, messageIdIn } from "../src/restore-match.js";
+import { alikeOnes, indistinctOnes, isAlike, likelyOnes, matchExactly, messageIdIn } from "../src/restore-match.js";
 import type { StoredMessage } from "../src/restore-messages.js";
 
 const stored = (index: number, { size = 10, seconds = 100 } = {}): StoredMessage => ({
@@ -21,7 +21,7 @@ describe("what is at a target", () => {
         const present = target.map(({ size, seconds }, index) => ({ uid: index + 1, size, seconds }));
         const heads = new Map(backup.map(({ head }, index) => [`INBOX/cur/${index}`, Buffer.from(head)]));
         const there = new Map(target.map(({ head }, index) => [index + 1, Buffer.from(head)]));
-        const here = ({ file }: StoredMessage) => heads.get(file.path);
+        const here = heads;
         const { missing, others } = matchExactly(messages, present, { here, there });
         const tally = (list: readonly { size: number; seconds: number; head: string }[]) => {
           const counts = new Map<string, number>();
@@ -39,6 +39,19 @@ describe("what is at a target", () => {
         );
       }),
     );
+  });
+
+  it("is told apart by more than first bytes where the backup has several that look the same", () => {
+    const one = { ...stored(1), digest: "a" };
+    const other = { ...stored(2), digest: "b" };
+    const twin = { ...stored(3), digest: "a" };
+    const present = [{ uid: 7, size: 10, seconds: 100 }];
+    const marks = (...messages: readonly StoredMessage[]) => ({
+      here: new Map(messages.map(({ file }) => [file.path, Buffer.from("same")])),
+      there: new Map([[7, Buffer.from("same")]]),
+    });
+    expect(indistinctOnes([one, other], present, marks(one, other))).toEqual({ messages: [one, other], present });
+    expect(indistinctOnes([one, twin], present, marks(one, twin))).toEqual({ messages: [], present: [] });
   });
 
   it("is asked about only where size and time are those of a stored message", () => {

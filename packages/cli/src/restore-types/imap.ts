@@ -27,6 +27,11 @@ export const imapRestore: RestoreType<RestoreImapArguments> = {
   ],
   options: {
     ...ACCOUNT_OPTIONS,
+    srcsecret: {
+      ...ACCOUNT_OPTIONS.srcsecret,
+      describe:
+        "File with the account's password or OAuth2 login, as of backup imap, an absolute path; default /backup/USER.oauth2, /backup/USER.password",
+    },
     since: { type: "string", requiresArg: true, describe: "Only messages of this day (UTC) or later: YYYY-MM-DD" },
     "to-folder": { type: "string", requiresArg: true, describe: "Put every folder below this one, as Restored/2024" },
   },
