@@ -25,6 +25,10 @@ npm run bench -- --remote [--rounds N] [--messages N] [--scale F] [--compress] [
   --rtt A,B       milliseconds of a round trip to both servers, each in turn; 0 is without a proxy (0,40)
   --rclone-messages N  e copies folders of about so many messages, and d those too, beside it (2000): rclone takes
                   50 ms and more for a file, so half an hour for all
+
+npm run bench -- --history [--rounds N] [--messages N] [--rtt A,B] [--cache DIR]
+                  snapshots of an account in which nothing changed (100000 small messages), here beside cp -al, and on
+                  a host at these distances (40)
 `;
 
 /**
@@ -39,12 +43,13 @@ export const readOptions = (argv) => {
       only: { type: "string" },
       full: { type: "boolean", default: false },
       big: { type: "boolean", default: false },
-      messages: { type: "string", default: "20000" },
+      messages: { type: "string" },
       scale: { type: "string", default: "1" },
       compress: { type: "boolean", default: false },
       ours: { type: "string", default: process.env.BENCH_OURS || OURS },
       cache: { type: "string", default: join(TOP, ".bench") },
       remote: { type: "boolean", default: false },
+      history: { type: "boolean", default: false },
       rtt: { type: "string" },
       "rclone-messages": { type: "string", default: "2000" },
       help: { type: "boolean", short: "h", default: false },
@@ -61,13 +66,14 @@ export const readOptions = (argv) => {
     only: only?.split(","),
     full: values.full,
     big: values.big,
-    messages: Math.ceil(positive("--messages", values.messages) * scale),
+    messages: Math.ceil(positive("--messages", values.messages ?? (values.history ? "100000" : "20000")) * scale),
     bigBytes: Math.ceil(200e6 * scale),
     compress: values.compress,
     ours: values.ours,
     cache: values.cache,
     remote: values.remote,
-    rtts: (values.rtt ?? (values.remote ? "0,40" : "0"))
+    history: values.history,
+    rtts: (values.rtt ?? (values.history ? "40" : values.remote ? "0,40" : "0"))
       .split(",")
       .map((text) => (text === "0" ? 0 : positive("--rtt", text))),
     rcloneMessages: Math.ceil(positive("--rclone-messages", values["rclone-messages"])),

@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { OURS } from "../bench/contenders.mjs";
 import { readOptions, USAGE } from "../bench/options.mjs";
+import { runHistory } from "../bench/history.mjs";
 import { runRemote } from "../bench/remote-run.mjs";
 import { run } from "../bench/run.mjs";
 
@@ -37,14 +38,16 @@ const main = async () => {
     console.log(USAGE);
     return 0;
   }
-  const lacking = Object.entries(options.remote ? NEEDED_REMOTE : NEEDED).filter(([program]) => !installed(program));
+  const lacking = Object.entries(options.remote || options.history ? NEEDED_REMOTE : NEEDED).filter(
+    ([program]) => !installed(program),
+  );
   if (lacking.length > 0) {
     const packages = lacking.map(([, name]) => name).join(" ");
     console.error(`The benchmark needs more programs: apt-get install --no-remove ${packages}`);
     return 2;
   }
   const wanted = (name) => options.only?.includes(name) ?? true;
-  const rivals = options.remote ? RIVALS_REMOTE : RIVALS;
+  const rivals = options.history ? {} : options.remote ? RIVALS_REMOTE : RIVALS;
   const missing = Object.keys(rivals).filter(
     (name) => (options.remote || wanted(name)) && !installed(rivals[name].program),
   );
@@ -62,7 +65,7 @@ const main = async () => {
   process.env.PATH = `${process.env.PATH}${delimiter}/usr/sbin`;
   const abort = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => abort.abort(new Error("interrupted")));
-  const benchmark = options.remote ? runRemote : run;
+  const benchmark = options.history ? runHistory : options.remote ? runRemote : run;
   return (await benchmark(options, { missing, signal: abort.signal })) ? 0 : 1;
 };
 

@@ -2,7 +2,6 @@ import { Copies } from "./copies.js";
 import { type Checkpoint, OPEN, type Seen, checkOwner, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import { type Loss, checkDeletionLimit, unlikelyMoved, withoutCopy } from "./deletion-limit.js";
 import type { DayBudget } from "./day-budget.js";
-import { BackupError } from "./errors.js";
 import type { EventSink } from "./events.js";
 import { type Held, holdingsNow, makeInventory } from "./take-inventory.js";
 import { readInventory, writeInventory } from "./inventory.js";

@@ -74,8 +74,8 @@ export function formatTable(listing: Listing): readonly string[] {
   ]);
   const header = ["server", "here", "size", "kept", "missing", "folder"];
   const above = history ? [...formatSnapshots(history.snapshots), ""] : [];
-  const head = `${destination}: ${source}, ${formatRun(listing)}`;
-  return [...above, head, "", ...align([header, ...rows, totalOf(collections)])];
+  const title = `${destination}: ${source}, ${formatRun(listing)}`;
+  return [...above, title, "", ...align([header, ...rows, totalOf(collections)])];
 }
 
 function totalOf(collections: readonly Listed[]): readonly string[] {
