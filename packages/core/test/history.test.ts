@@ -114,7 +114,7 @@ describe("a history", () => {
     await run({ source, store, day: DAY1, keepDay: true });
     expect(
       Object.values(filesAt(store, DAY1))
-        .map((text) => text.split(" ")[1])
+        .map((text) => text.replace(/^\d+ /, ""))
         .toSorted(),
     ).toEqual(["one", "three", "two"]);
     await run({ source, store, day: DAY2, keepDay: true });
