@@ -34,7 +34,17 @@ npm run bench -- --restore [--rounds N] [--messages N] [--scale F] [--rtt A,B] [
   backup restore imap into an empty account, beside a loop of imapflow's append, which runs once: one message at a time
   --messages N    messages in the backup (1000)
   --rtt A,B       milliseconds of a round trip to the server, each in turn (40)
+npm run bench -- --history [--rounds N] [--messages N] [--rtt A,B] [--cache DIR]
+                  snapshots of an account in which nothing changed (100000 small messages), here beside cp -al, and on
+                  a host at these distances (40)
 `;
+
+/** What is not given, by the benchmark that is asked for. */
+const defaultsOf = ({ history, restore, remote }) => {
+  if (history) return { messages: "100000", rtt: "40" };
+  if (restore) return { messages: "1000", rtt: "40" };
+  return { messages: "20000", rtt: remote ? "0,40" : "0" };
+};
 
 /**
  * @typedef {ReturnType<typeof readOptions>} Options
@@ -58,6 +68,7 @@ export const readOptions = (argv) => {
       remote: { type: "boolean", default: false },
       verify: { type: "boolean", default: false },
       restore: { type: "boolean", default: false },
+      history: { type: "boolean", default: false },
       rtt: { type: "string" },
       "rclone-messages": { type: "string", default: "2000" },
       help: { type: "boolean", short: "h", default: false },
@@ -73,6 +84,7 @@ export const readOptions = (argv) => {
   if (values.verify && (values.remote || values.big || values.full || values.only || values.rtt)) {
     throw new Error("--verify takes --rounds, --messages, --scale and --cache alone");
   }
+  const defaults = defaultsOf(values);
   const only = values.only ?? (values.big ? "ours" : undefined);
   return {
     top: TOP,
@@ -82,7 +94,7 @@ export const readOptions = (argv) => {
     big: values.big,
     mixed: values.mixed,
     small: values.small,
-    messages: Math.ceil(positive("--messages", values.messages ?? (values.restore ? "1000" : "20000")) * scale),
+    messages: Math.ceil(positive("--messages", values.messages ?? defaults.messages) * scale),
     bigBytes: Math.ceil(200e6 * scale),
     compress: values.compress,
     ours: values.ours,
@@ -90,9 +102,8 @@ export const readOptions = (argv) => {
     remote: values.remote,
     verify: values.verify,
     restore: values.restore,
-    rtts: (values.rtt ?? (values.remote ? "0,40" : values.restore ? "40" : "0"))
-      .split(",")
-      .map((text) => (text === "0" ? 0 : positive("--rtt", text))),
+    history: values.history,
+    rtts: (values.rtt ?? defaults.rtt).split(",").map((text) => (text === "0" ? 0 : positive("--rtt", text))),
     rcloneMessages: Math.ceil(positive("--rclone-messages", values["rclone-messages"])),
     help: values.help,
   };

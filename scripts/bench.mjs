@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { OURS } from "../bench/contenders.mjs";
 import { readOptions, USAGE } from "../bench/options.mjs";
+import { runHistory } from "../bench/history.mjs";
 import { runRemote } from "../bench/remote-run.mjs";
 import { runRestore } from "../bench/restore-run.mjs";
 import { run } from "../bench/run.mjs";
@@ -34,7 +35,8 @@ const executable = (path) => {
 };
 
 /** @param {import("../bench/options.mjs").Options} options */
-const benchmarkOf = ({ verify, restore, remote }) => {
+const benchmarkOf = ({ history, verify, restore, remote }) => {
+  if (history) return runHistory;
   if (verify) return runVerify;
   if (restore) return runRestore;
   return remote ? runRemote : run;
@@ -46,7 +48,7 @@ const main = async () => {
     console.log(USAGE);
     return 0;
   }
-  const needed = options.remote || options.verify ? NEEDED_REMOTE : NEEDED;
+  const needed = options.remote || options.verify || options.history ? NEEDED_REMOTE : NEEDED;
   const lacking = Object.entries(needed).filter(([program]) => !installed(program));
   if (lacking.length > 0) {
     const packages = lacking.map(([, name]) => name).join(" ");
@@ -54,7 +56,7 @@ const main = async () => {
     return 2;
   }
   const wanted = (name) => options.only?.includes(name) ?? true;
-  const rivals = options.verify || options.restore ? {} : options.remote ? RIVALS_REMOTE : RIVALS;
+  const rivals = options.verify || options.restore || options.history ? {} : options.remote ? RIVALS_REMOTE : RIVALS;
   const missing = Object.keys(rivals).filter(
     (name) => (options.remote || wanted(name)) && !installed(rivals[name].program),
   );

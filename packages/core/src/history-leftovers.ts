@@ -1,4 +1,5 @@
 import { type Day, formatDay, parseDay } from "./day.js";
+import { listDays } from "./history.js";
 import type { Path } from "./model.js";
 import { PRIVATE, parentOf } from "./paths.js";
 import type { Store } from "./store.js";
@@ -26,7 +27,7 @@ export async function clearLeftovers(store: Store, signal: AbortSignal): Promise
   for (const path of await store.subdirectories([CLONES, REPLACED, REMOVING], signal)) {
     const place = parentOf(path);
     const day = parseDay(path.slice(place.length + 1));
-    if (day !== undefined && place === REPLACED && !(await isThere(store, day, signal)))
+    if (day !== undefined && place === REPLACED && !(await listDays(store, signal)).days.includes(day))
       await store.moveTree(path, day, signal);
     else {
       // That of the month may have been left, empty.
@@ -34,8 +35,4 @@ export async function clearLeftovers(store: Store, signal: AbortSignal): Promise
       await store.removeTree(path, signal);
     }
   }
-}
-
-async function isThere(store: Store, day: Day, signal: AbortSignal): Promise<boolean> {
-  return (await store.subdirectories([parentOf(day)], signal)).includes(day);
 }

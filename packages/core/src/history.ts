@@ -57,7 +57,8 @@ export async function listDays(store: Store, signal: AbortSignal): Promise<Days>
   const isBackup = (path: Path): boolean => there.has(`${path}/${CHECKPOINT_FILE}`);
   return {
     days: complete.filter(isBackup).toSorted(),
-    foreign: complete.filter((path) => !isBackup(path)).toSorted(),
+    // Where one is being made, it may be what an account that cannot rename has of it already.
+    foreign: complete.filter((path) => !isBackup(path) && !paths.includes(begunAt(path))).toSorted(),
     begun: paths.flatMap((path) => (path.endsWith(BEGUN) ? [path.slice(0, -BEGUN.length)] : [])).toSorted(),
   };
 }

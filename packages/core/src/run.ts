@@ -3,7 +3,6 @@ import { type Checkpoint, OPEN, type Seen, checkOwner, readCheckpoint, writeChec
 import { type Loss, checkDeletionLimit, unlikelyMoved, withoutCopy } from "./deletion-limit.js";
 import { distrusting } from "./distrust.js";
 import type { DayBudget } from "./day-budget.js";
-import { BackupError } from "./errors.js";
 import type { EventSink } from "./events.js";
 import { type Held, holdingsNow, makeInventory } from "./take-inventory.js";
 import { readInventory, writeInventory } from "./inventory.js";

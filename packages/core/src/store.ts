@@ -142,7 +142,7 @@ export interface Store extends AsyncDisposable {
    */
   clone(from: Path, to: Path, signal: AbortSignal): Promise<Cloned>;
 
-  /** Renames a directory; the parent of `to` is there, and `to` is not. What is already moved is left. */
+  /** Renames a directory; the parent of `to` is there, and `to` is not. Stamps in it stay. Already moved is left. */
   moveTree(from: Path, to: Path, signal: AbortSignal): Promise<void>;
 
   /** Removes a directory with all that is in it; a missing one is no error. Symbolic links are not followed. */

@@ -114,7 +114,7 @@ describe("a history", () => {
     await run({ source, store, day: DAY1, keepDay: true });
     expect(
       Object.values(filesAt(store, DAY1))
-        .map((text) => text.split(" ")[1])
+        .map((text) => text.replace(/^\d+ /, ""))
         .toSorted(),
     ).toEqual(["one", "three", "two"]);
     await run({ source, store, day: DAY2, keepDay: true });
@@ -304,13 +304,14 @@ describe("a history", () => {
       data,
       days: fc.integer({ min: 0, max: 2 }),
       kill: fc.option(fc.nat({ max: 60 }), { nil: undefined }),
+      keep: fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }),
     });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 8 }), async (steps) => {
         let store = new MemoryStore();
         const expected = new Map<string, Files>();
         let number = 10;
-        for (const { data: now, days, kill } of steps) {
+        for (const { data: now, days, kill, keep } of steps) {
           number += days;
           const day = `2026/01/${number}`;
           const before = expected.get(day);
@@ -342,6 +343,10 @@ describe("a history", () => {
             await backupToHistory({ source: new MemorySource(now), store, day });
             expected.set(day, wanted);
           }
+          if (keep === undefined || expected.size === 0) continue;
+          await prune({ store, retention: { last: keep, daily: 0, weekly: 0, monthly: 0, yearly: 0 }, signal: NEVER });
+          for (const old of [...expected.keys()].toSorted().slice(0, -keep)) expected.delete(old);
+          expect(await daysIn(store)).toEqual([...expected.keys()].toSorted());
         }
       }),
       { numRuns: 100 },

@@ -289,7 +289,10 @@ export class RsyncOnlyStore implements Store {
   /** By a clone, and the removal of what was cloned: rsync(1) renames nothing. */
   async moveTree(from: Path, to: Path, signal: AbortSignal): Promise<void> {
     checkPath(to);
-    if ((await this.#typeOf(from, signal)) === undefined && (await this.#typeOf(to, signal)) === "directory") return;
+    if ((await this.#typeOf(to, signal)) === "directory") {
+      if ((await this.#typeOf(from, signal)) === undefined) return;
+      await this.#checkHalf(from, to, signal);
+    }
     await this.clone(from, to, signal);
     await this.removeTree(from, signal);
   }
@@ -314,6 +317,17 @@ export class RsyncOnlyStore implements Store {
 
   async [Symbol.asyncDispose](): Promise<void> {
     // Holds nothing open between calls.
+  }
+
+  /** What an interrupted move left holds nothing but what it was to hold; anything else is somebody's. */
+  async #checkHalf(from: Path, to: Path, signal: AbortSignal): Promise<void> {
+    const wanted = new Set((await this.#tree.listAll([], signal, from)).map(({ path }) => path));
+    const other = (await this.#tree.listAll([], signal, to)).find(({ path }) => !wanted.has(path));
+    if (other === undefined) return;
+    throw new BackupError(
+      "DESTINATION_UNWRITABLE",
+      `${this.name}: ${to} is in the way, since it holds ${other.path}; move it somewhere else`,
+    );
   }
 
   async #typeOf(path: Path, signal: AbortSignal): Promise<RsyncEntry["type"] | undefined> {

@@ -75,15 +75,12 @@ export class RsyncTree {
 
   /** Removes a directory with all that is in it; it is there. */
   async removeTree(path: Path, signal: AbortSignal): Promise<void> {
-    await this.scratch((local) =>
-      this.#run({
-        at: path,
-        direction: "push",
-        local,
-        options: ["--recursive", "--delete", "--omit-dir-times"],
-        signal,
-      }),
-    );
+    // First what says that it is a backup: one that is half removed is none.
+    for (const rules of [["--filter=+ /.backup/", "--filter=+ /.backup/**", "--filter=- *"], []])
+      await this.scratch((local) => {
+        const options = ["--recursive", "--delete", "--omit-dir-times", ...rules];
+        return this.#run({ at: path, direction: "push", local, options, signal });
+      });
     await this.remove([path], signal);
   }
 
@@ -98,16 +95,26 @@ export class RsyncTree {
     signal: AbortSignal,
   ): Promise<readonly string[]> {
     const options = [
-      ...["--recursive", "--size-only", "--omit-dir-times", "--whole-file", "--chmod=D0700,F0600"],
+      "--recursive",
+      "--size-only",
+      "--omit-dir-times",
+      "--whole-file",
+      "--chmod=D0700,F0600",
       `--link-dest=${links}`,
       "--out-format=%i %n",
     ];
-    const output = await this.#run({ at: to, direction: "push", local, options, signal });
+    let output = "";
+    // Last what says that it is a backup: one that is half made is none.
+    for (const rules of [["--filter=- /.backup"], []])
+      output += String(await this.#run({ at: to, direction: "push", local, options: [...options, ...rules], signal }));
     // `<f` is a file that was sent, `hf` one that got another name.
-    return output
-      .toString()
-      .split("\n")
-      .filter((line) => line.startsWith("<f"));
+    return output.split("\n").filter((line) => line.startsWith("<f"));
+  }
+
+  /** Gives the directories in `to` the times of those here with their names. */
+  async pushDirectoryTimes(local: string, to: Path, signal: AbortSignal): Promise<void> {
+    const options = ["--recursive", "--times", "--filter=+ */", "--filter=- *"];
+    await this.#run({ at: to, direction: "push", local, options, signal });
   }
 
   /** Makes directories, 0700; their parents are there or among them. The mode of those that are there stays. */

@@ -20,6 +20,9 @@ jitter: 10m
 defaults:
   exclude-folder: [Junk, Trash]
   timeout: 120
+  # A snapshot for each day, and how many to keep; for actions with hist: true.
+  # hist: true
+  # retention: { keep-daily: 7, keep-weekly: 4, keep-monthly: 12 }
 
 actions:
   # The password is in /backup/alice@example.org.password, where it is looked for.

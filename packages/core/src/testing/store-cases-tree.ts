@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { MTIME, leased, namesIn, putTexts, rejectsWith, stampsIn, textAt } from "./store-fixture.js";
 
 export const treeCases = [
@@ -38,11 +39,19 @@ export const treeCases = [
     assert.deepEqual([...(await stampsIn(store)).keys()].toSorted(), ["a", "a/b", "z", "z/b"]);
     await rejectsWith("NOT_FOUND", store.clone("missing", "z", signal));
   }),
-  leased("a directory is renamed with all that is in it, again is no error", async ({ store, signal }) => {
+  leased("a directory is renamed with all that is in it, again is no error", async ({ fixture, store, signal }) => {
     await store.makeDirectories(["a/b/.backup", "c"], signal);
     await putTexts(store, { "a/b/1": "one", "a/b/.backup/2": "two" });
+    await store.makeDirectories(["a/b/e/f"], signal);
+    const stampsAt = async (at: string): Promise<readonly string[]> =>
+      (await store.directories([], signal, at))
+        .map(({ path, stamp }) => `${path.slice(at.length)} ${stamp}`)
+        .toSorted();
+    const before = await stampsAt("a/b");
+    await sleep(fixture.stampMs ?? 20);
     await store.moveTree("a/b", "c/d", signal);
     await store.moveTree("a/b", "c/d", signal);
+    assert.deepEqual(await stampsAt("c/d"), before);
     assert.equal(await textAt(store, "c/d/1"), "one");
     assert.equal(await textAt(store, "c/d/.backup/2"), "two");
     assert.deepEqual(await store.subdirectories(["a", "c"], signal), ["c/d"]);
