@@ -37,7 +37,8 @@ export async function backupToHistory<I extends Item>(options: HistoryOptions<I>
   const before = await daysFor(options, caller);
   const keepDeleted = options.keepDeleted || (options.keepDay && before.days.includes(day));
   const name = `${store.name}/${formatDay(day)}`;
-  if (dryRun) return backup({ ...options, keepDeleted, store: within(store, baseOf(before) ?? day, { name }) });
+  if (dryRun)
+    return backup({ ...options, isSnapshot: true, keepDeleted, store: within(store, baseOf(before) ?? day, { name }) });
 
   let lease: Lease | undefined;
   let isReplaced = false;
@@ -52,7 +53,7 @@ export async function backupToHistory<I extends Item>(options: HistoryOptions<I>
   });
   const { sink, end } = holdingEnd(onEvent);
   try {
-    const report = await backup({ ...options, keepDeleted, store: begun, onEvent: sink });
+    const report = await backup({ ...options, isSnapshot: true, keepDeleted, store: begun, onEvent: sink });
     if (lease) await publish({ store, day, isReplaced }, AbortSignal.any([caller, lease.lost]));
     end();
     return report;

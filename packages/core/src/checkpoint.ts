@@ -17,6 +17,8 @@ export interface Checkpoint {
   readonly collections: Readonly<Record<Path, Seen>>;
   /** This is no backup itself: its snapshots are, in directories below. */
   readonly history?: true;
+  /** This is a snapshot of a history: nothing may change it. */
+  readonly snapshot?: true;
 }
 
 export interface Seen {
@@ -81,6 +83,15 @@ export function checkOwner(
     isHistory
       ? `${store.name} holds a backup without history, and --hist would put snapshots among its folders; choose another directory, or leave --hist out`
       : `${store.name} holds snapshots, a directory for each day; choose another directory, or back up with --hist`,
+  );
+}
+
+/** @throws BackupError DESTINATION_OTHER where a destination is a snapshot of a history, which nothing may change */
+export function checkNoSnapshot(checkpoint: Checkpoint | undefined, store: Store): void {
+  if (!checkpoint?.snapshot) return;
+  throw new BackupError(
+    "DESTINATION_OTHER",
+    `${store.name} is a snapshot, and those are never changed; back up with --hist to the directory that the years are in`,
   );
 }
 

@@ -1,5 +1,13 @@
 import { Copies } from "./copies.js";
-import { type Checkpoint, OPEN, type Seen, checkOwner, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
+import {
+  type Checkpoint,
+  OPEN,
+  type Seen,
+  checkNoSnapshot,
+  checkOwner,
+  readCheckpoint,
+  writeCheckpoint,
+} from "./checkpoint.js";
 import { type Loss, checkDeletionLimit, unlikelyMoved, withoutCopy } from "./deletion-limit.js";
 import { distrusting } from "./distrust.js";
 import type { DayBudget } from "./day-budget.js";
@@ -28,6 +36,8 @@ export interface BackupOptions<I extends Item = Item> {
   readonly allowDeletes?: boolean | undefined;
   /** Lists every collection whole, also what the checkpoint says is unchanged. */
   readonly full?: boolean | undefined;
+  /** The store is a snapshot that is being made; one that was made is refused. */
+  readonly isSnapshot?: boolean | undefined;
   /** What is more is left for another day: the run is partial then. */
   readonly dayBudget?: DayBudget | undefined;
   /** Files of the store that do not hold what their names say: their items are transferred anew. */
@@ -48,6 +58,7 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
     store,
     dryRun = false,
     full = false,
+    isSnapshot = false,
     onEvent = () => {},
     signal: caller = new AbortController().signal,
   } = options;
@@ -66,8 +77,9 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
   );
   const inventory = previous?.source === source.id ? previous : undefined;
   checkOwner(checkpoint, { source, store, isHistory: false });
+  if (!isSnapshot) checkNoSnapshot(checkpoint, store);
   const colon = checkpoint?.colon ?? store.can.colon;
-  const head = { format: 1, source: source.id, colon } as const;
+  const head = { format: 1, source: source.id, colon, ...(isSnapshot ? { snapshot: true as const } : {}) } as const;
   const naming = distrusting(source.naming({ colon }), options.damaged);
 
   const given = { source, offered, store, naming, checkpoint, inventory, full, stamps, signal, onEvent };

@@ -9,6 +9,7 @@ import {
   backupToHistory,
   prune,
   readHistory,
+  within,
 } from "../src/index.js";
 import { type MemoryCollection, type MemoryItem, MemorySource, MemoryStore } from "../src/testing/index.js";
 import { entry, folder, many } from "./support/world.js";
@@ -203,6 +204,19 @@ describe("a history", () => {
     await expect(run({ source: other, store: history, day: DAY2 })).rejects.toMatchObject({
       code: "DESTINATION_OTHER",
     });
+  });
+
+  it("has snapshots that no other run may write to", async () => {
+    const source = new MemorySource(ONE);
+    const store = new MemoryStore();
+    await run({ source, store, day: DAY1 });
+    const before = filesAt(store, DAY1);
+    source.data = TWO;
+    await expect(backup({ source, store: within(store, DAY1) })).rejects.toMatchObject({
+      code: "DESTINATION_OTHER",
+      message: expect.stringContaining("is a snapshot"),
+    });
+    expect(filesAt(store, DAY1)).toEqual(before);
   });
 
   it("leaves directories alone that are not its own, and does not take their place", async () => {
