@@ -1,5 +1,6 @@
 // npm run soak [-- options]: changes, disasters and comparisons for many rounds; see USAGE.
 import { parseArgs } from "node:util";
+import { build } from "./support/build.mjs";
 import { localBin } from "./support/local-bin.mjs";
 
 const USAGE = `npm run soak -- [--rounds N] [--seed N] [--minutes M] [--server dovecot|cyrus] [--remote]
@@ -24,6 +25,6 @@ if (help || isWrong || !["dovecot", "cyrus"].includes(server)) {
   process.exitCode = help ? 0 : 2;
 } else {
   process.env["SOAK"] = JSON.stringify({ rounds, seed, minutes, server, remote });
-  const built = await localBin("tsc", ["-b"]);
-  process.exitCode = built || (await localBin("vitest", ["run", "test/soak.test.ts"]));
+  await build();
+  process.exitCode = await localBin("vitest", ["run", "test/soak.test.ts"]);
 }
