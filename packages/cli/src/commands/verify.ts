@@ -92,7 +92,8 @@ async function verifyAll(
   const share = readShare(args);
   const reads = share < 1 ? (): boolean => Math.random() < share : undefined;
   const verified = await verify({ ...opened, signal, share, reads, onEvent });
-  const about = { destination: store.name, source: backup.source, isSample: share < 1 };
+  const repairable = isNewest(opened) ? args.dest : undefined;
+  const about = { destination: store.name, repairable, source: backup.source, isSample: share < 1 };
   if (args.server === undefined) return { ...about, verified };
   renderer.close();
   const account = accountAt({ ...args, server: args.server }, opened);
@@ -104,12 +105,17 @@ async function verifyAll(
 }
 
 /** @throws BackupError USAGE */
-function checkNewest({ history, store }: OpenBackup): void {
-  if (history && history.day !== history.days.at(-1))
+function checkNewest(opened: OpenBackup): void {
+  const { store } = opened;
+  if (!isNewest(opened))
     throw new BackupError(
       "USAGE",
       `${store.name} is not the newest snapshot, and older ones are never changed; leave --snapshot out to repair`,
     );
+}
+
+function isNewest({ history }: OpenBackup): boolean {
+  return !history || history.day === history.days.at(-1);
 }
 
 /** Reads what was damaged once more; everything else is looked at again without that. */

@@ -4,6 +4,8 @@ import { formatBytes, formatCount, jsonLine } from "./text.js";
 /** A backup as `backup verify` found it. */
 export interface Verification {
   readonly destination: string;
+  /** DEST of a command that repairs it; undefined: it cannot be, as a snapshot that is not the newest. */
+  readonly repairable: string | undefined;
   readonly source: string;
   /** Only some of the messages were read. */
   readonly isSample: boolean;
@@ -75,11 +77,10 @@ function formatDamaged(damaged: readonly Damage[]): string {
   return parts.join(", ");
 }
 
-function formatAdvice({ destination, verified, repaired }: Verification): readonly string[] {
+function formatAdvice({ repairable, verified, repaired }: Verification): readonly string[] {
   if (verified.damaged.length === 0) return [];
-  return repaired
-    ? ["what is left could not be had from the server, and stays as it is"]
-    : [`backup verify ${destination} --repair --server SERVER downloads that again`];
+  if (repaired) return ["what is left could not be had from the server, and stays as it is"];
+  return repairable === undefined ? [] : [`backup verify ${repairable} --repair --server SERVER downloads that again`];
 }
 
 function formatDifferences({ differences }: Differences, shown: number): readonly string[] {
