@@ -13,6 +13,7 @@ const SIZES = { minBytes: 300, maxBytes: 6000 };
 const FLAGS = ["\\Seen", "\\Answered", "\\Flagged", "\\Draft", "\\Deleted"];
 /** More than there are letters for. */
 const KEYWORDS = Array.from({ length: 34 }, (_, index) => `key${index}`);
+const FORGET = "forget the UIDs of";
 const NAMES = ["Work", "Überweisungen", "a & b", "日本語", "Lists", "2024", "With space"];
 
 export interface MailboxOptions {
@@ -36,7 +37,12 @@ export class SoakMailbox {
     const { random } = this.#options;
     this.#uids = new Map(folders.map(({ name, messages }) => [name, messages.map(({ uid }) => uid)]));
     const done: string[] = [];
-    for (let left = 1 + random.below(6); left > 0; left--) done.push(await this.#step(appender));
+    for (let left = 1 + random.below(6); left > 0; left--) {
+      const step = await this.#step(appender);
+      done.push(step);
+      // A connection that had the folder open may be told that it was deleted.
+      if (step.startsWith(FORGET)) break;
+    }
     return done;
   }
 
@@ -138,7 +144,7 @@ export class SoakMailbox {
       await forgetUids(name);
       // Its UIDs are others now.
       this.#uids.delete(name);
-      return `forget the UIDs of ${name}`;
+      return `${FORGET} ${name}`;
     }
     const name = this.#leaf();
     const uids = this.#uids.get(name ?? "");
