@@ -24,7 +24,7 @@ export const EXIT_STATUSES: readonly ExitStatus[] = [
   {
     status: EXIT.partial,
     short: "partly done",
-    text: "Partly done: something is missing from the backup and was named. Nothing was deleted, unless files of ours turned out to be missing after that; the next run tries again. Of ls: something is missing or has changed since the last run. Of verify: something is damaged, missing, or not as on the server. Of restore: something was left out and was named. Of show, search and export: a message is damaged or could not be read.",
+    text: "Partly done: something is missing from the backup and was named. Nothing was deleted, unless files of ours turned out to be missing after that; the next run tries again. Of ls: something is missing or has changed since the last run. Of verify: something is damaged, missing, or not as on the server. Of drill: a message did not come back as it was stored, or the folder of the drill is still there. Of restore: something was left out and was named. Of show, search and export: a message is damaged or could not be read.",
   },
   {
     status: EXIT.unreported,

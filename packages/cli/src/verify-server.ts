@@ -34,10 +34,10 @@ export interface ServerMeans {
  * one of `alice@mail.example.org` does: then it is taken for the first.
  * @throws BackupError USAGE where the backup is of something else
  */
-export function accountAt(
-  args: ServerArguments & { readonly server: string },
+export function accountAt<Arguments extends { readonly server: string; readonly user?: string | undefined }>(
+  args: Arguments,
   { type, backup: { source } }: Pick<OpenBackup, "type" | "backup">,
-): SourceArguments {
+): Arguments & { readonly user: string } {
   if (type !== "imap")
     throw new BackupError("USAGE", `--server is for backups of mail accounts, and this is ${source}`);
   const address = source.slice(type.length + 1);

@@ -17,6 +17,15 @@ export {
 } from "./errors.js";
 export type { BackupEvent, EventSink } from "./events.js";
 export type { Report } from "./report.js";
+export {
+  type DrillOptions,
+  type DrillPlace,
+  type DrillReport,
+  type DrillRequest,
+  type Returned,
+  drill,
+} from "./drill.js";
+export { drillInto } from "./drill-directory.js";
 export type { RestoreReport, RestoreRequest, Target } from "./restore.js";
 export type {
   Body,

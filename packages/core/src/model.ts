@@ -63,6 +63,8 @@ export interface Known {
   readonly identity: Identity;
   /** From the name; absent where the name says nothing of the bytes. */
   readonly content?: Content;
+  /** Milliseconds since 1970, from the name; absent where the name says nothing of the time. */
+  readonly mtime?: number;
 }
 
 /** A part of a source that is listed, compared and reported as one: a folder of a mail account. */

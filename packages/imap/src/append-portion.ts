@@ -106,12 +106,18 @@ function load(
       "ITEM_REFUSED",
       `folder ${name}: ${content.path} is empty, and IMAP stores no empty message`,
     );
-  const keywords = message.keywords.filter((keyword) => {
-    const isTaken = takes(keyword) && formatFlag(keyword) === keyword;
-    if (!isTaken) dropped.add(keyword);
-    return isTaken;
-  });
-  return { message, size, bytes, seconds: message.seconds, flags: [...message.flags, ...keywords] };
+  const keywords = keywordsFor(message, takes);
+  for (const keyword of keywords.dropped) dropped.add(keyword);
+  return { message, size, bytes, seconds: message.seconds, flags: [...message.flags, ...keywords.taken] };
+}
+
+/** Keywords of a message that a folder takes, and that a command can name, and the others. */
+export function keywordsFor(
+  { keywords }: Pick<StoredMessage, "keywords">,
+  takes: Portion["takes"],
+): { readonly taken: readonly string[]; readonly dropped: readonly string[] } {
+  const isTaken = (keyword: string): boolean => takes(keyword) && formatFlag(keyword) === keyword;
+  return { taken: keywords.filter(isTaken), dropped: keywords.filter((keyword) => !isTaken(keyword)) };
 }
 
 interface Appending {

@@ -40,19 +40,24 @@ export function readMessageName(path: Path): MessageName | undefined {
   const match = NAME.exec(path.slice(path.lastIndexOf("/") + 1));
   if (!match) return undefined;
   const [, before1970, seconds, uidValidity = "", uid, , , letters = ""] = match;
-  const epoch = before1970 ? -Number(seconds) : Number(seconds);
+  const epoch = epochOf(before1970, seconds);
   return { uidValidity: BigInt(uidValidity), uid: Number(uid), epoch, letters };
+}
+
+function epochOf(before1970: string | undefined, seconds: string | undefined): number {
+  return before1970 ? -Number(seconds) : Number(seconds);
 }
 
 /** What a file in `cur` is; one that is shorter or longer than its name says is another revision, to be replaced. */
 export function identifyMessage({ path, size }: Stored): Omit<Known, "file"> | undefined {
   const name = path.slice(path.lastIndexOf("/") + 1);
-  const [, , , uidValidity, uid, digest, bytes] = NAME.exec(name) ?? [];
+  const [, before1970, seconds, uidValidity, uid, digest, bytes] = NAME.exec(name) ?? [];
   if (uidValidity === undefined || uid === undefined || digest === undefined || bytes === undefined) return undefined;
   const id = messageId(BigInt(uidValidity), Number(uid));
   return {
     identity: { id, rev: size === Number(bytes) ? WHOLE : `${size} bytes instead of ${bytes}` },
     content: { digest, size: Number(bytes) },
+    mtime: epochOf(before1970, seconds) * 1000,
   };
 }
 

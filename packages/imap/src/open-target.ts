@@ -1,10 +1,13 @@
-import { type PluginContext, type Target, readCertificates } from "@backup/core";
+import { type DrillPlace, type PluginContext, type Target, readCertificates } from "@backup/core";
+import { imapDrill } from "./imap-drill.js";
 import { ImapTarget } from "./imap-target.js";
 import { loginWith } from "./login-with.js";
 import type { RestoreScope } from "./restore-survey.js";
 import { parseServer } from "./server.js";
+import type { SessionOptions } from "./session.js";
 
-export interface ImapRestoreOptions extends RestoreScope {
+/** An account that is written to. */
+export interface ImapAccountOptions {
   /** The logon name, usually the mail address. */
   readonly user: string;
   /** See parseServer. */
@@ -13,16 +16,29 @@ export interface ImapRestoreOptions extends RestoreScope {
   readonly tlsCa?: string | undefined;
   /** Longest silence of the server, milliseconds. */
   readonly timeoutMs?: number | undefined;
+}
+
+export interface ImapRestoreOptions extends RestoreScope, ImapAccountOptions {
   readonly connections: number;
 }
 
 /** The account that `backup restore imap` names. The secret is found as that of `backup imap`. */
-export async function openImapTarget(
-  { user, server: text, tlsCa, ...options }: ImapRestoreOptions,
+export async function openImapTarget(options: ImapRestoreOptions, context: PluginContext): Promise<Target> {
+  const { folders, since, below, connections } = options;
+  return new ImapTarget({ ...(await sessionFor(options, context)), folders, since, below, connections });
+}
+
+/** The account that `backup drill --server` names, in the same way. */
+export async function openImapDrill(options: ImapAccountOptions, context: PluginContext): Promise<DrillPlace> {
+  return imapDrill(await sessionFor(options, context));
+}
+
+async function sessionFor(
+  { user, server: text, tlsCa, timeoutMs }: ImapAccountOptions,
   { onEvent, trace, secret }: PluginContext,
-): Promise<Target> {
+): Promise<SessionOptions> {
   const server = parseServer(text);
   const ca = tlsCa === undefined ? undefined : (await readCertificates(tlsCa, "--tls-ca")).join("");
   const found = await secret({ partner: user, extensions: [".oauth2", ".password"] });
-  return new ImapTarget({ ...options, server, login: loginWith(found, { user, onEvent }), ca, onEvent, trace });
+  return { server, login: loginWith(found, { user, onEvent }), ca, timeoutMs, onEvent, trace };
 }

@@ -31,6 +31,7 @@ describe("message names", () => {
         expect(identifyMessage({ path, size: bytes.length, mtime: 0 })).toEqual({
           identity: { id: `V${message.uidValidity}U${message.uid}`, rev: "whole" },
           content,
+          mtime: message.epoch * 1000,
         });
       }),
       { numRuns: 2000 },

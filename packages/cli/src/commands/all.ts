@@ -4,6 +4,7 @@ import { actionCommand } from "./action.js";
 import { checkDestinationCommand } from "./check-destination.js";
 import { completionCommand } from "./completion.js";
 import { configCheckCommand, configExampleCommand, configSchemaCommand } from "./config.js";
+import { drillCommand } from "./drill.js";
 import { exportCommand } from "./export.js";
 import { healthCommand } from "./health.js";
 import { loginImapCommand } from "./login-imap.js";
@@ -23,6 +24,7 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
   runCommand,
   lsCommand,
   verifyCommand,
+  drillCommand,
   ...RESTORE_TYPES.map(restoreCommand),
   searchCommand,
   showCommand,
