@@ -63,6 +63,8 @@ export class ImapSession implements AsyncDisposable {
   #signal: AbortSignal | undefined;
   #connected = false;
   #unreadable = 0;
+  /** The connection that ENABLE was last sent on. */
+  #asked: ImapFlow | undefined;
   /** Told of each UID that the server says has vanished from the open folder. */
   onVanished: ((uid: number) => void) | undefined;
 
@@ -119,7 +121,9 @@ export class ImapSession implements AsyncDisposable {
    * RFC 7162, section 3.1.8. Valid only while no folder is open (RFC 5161, section 3.1).
    */
   async enableChanges(client: ImapFlow): Promise<void> {
-    if (client.enabled.has("CONDSTORE") || !client.capabilities.has("ENABLE")) return;
+    // Refused once, it would be refused for each folder.
+    if (this.#asked === client || !client.capabilities.has("ENABLE")) return;
+    this.#asked = client;
     if (client.mailbox) await client.mailboxClose();
     // Imapflow's own list for after the login has UTF8=ACCEPT too, which changes what a server sends.
     await (client as unknown as CommandRunner).run("ENABLE", ["CONDSTORE", "QRESYNC"]);
