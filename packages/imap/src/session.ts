@@ -3,6 +3,7 @@ import { BackupError, type EventSink, scrub, systemCode, throwIfAborted } from "
 import { ImapFlow } from "imapflow";
 import pRetry from "p-retry";
 import { limitAnswers } from "./answer-limit.js";
+import { expectGreeting } from "./expect-greeting.js";
 import { imapError, plainText } from "./imap-errors.js";
 import { type Credentials, type Login, logOn, secretsOf, toPlace } from "./login.js";
 import { type Server, formatServer } from "./server.js";
@@ -202,6 +203,7 @@ export class ImapSession implements AsyncDisposable {
     // What goes wrong reaches the command that is waiting; unheard, the event would end the process.
     client.on("error", () => {});
     limitAnswers(client);
+    expectGreeting(client);
     // From now on, so that an abort ends a connection that is only being made.
     this.#client = client;
     try {
