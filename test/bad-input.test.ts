@@ -187,6 +187,18 @@ describe("a server that cannot be used", () => {
       ["BYE instead of a greeting", "GREETING", { type: "bye", text: NASTY }, /lost.*go.*away/],
       ["a greeting that is cut off", "GREETING", { type: "cut" }, /lost.*run again/],
       ["no greeting", "GREETING", { type: "stall" }, /did not answer in time/],
+      [
+        "NO instead of a greeting",
+        "GREETING",
+        { type: "no", text: NASTY },
+        /does not greet.*NO.*go.*away.*host and port/,
+      ],
+      [
+        "another protocol",
+        "GREETING",
+        { type: "untagged", lines: ["+OK POP3 ready"] },
+        /does not greet as an IMAP server does \("\+OK POP3 ready"\)/,
+      ],
       ["NO to the login", "AUTHENTICATE", { type: "no", text: NASTY }, /refused the login.*go.*away/],
       ["BYE to the login", "AUTHENTICATE", { type: "bye", text: NASTY }, /go.*away/],
       ["an essay", "AUTHENTICATE", { type: "no", text: "x".repeat(20_000) }, /refused.*x{200}…/],

@@ -170,6 +170,25 @@ describe("a server that tells of changes", () => {
     expect(isWhole).toBe(Object.keys(state).length > 0);
   });
 
+  it("and refuses to is not asked again on the same connection", async () => {
+    await using directory = await temporaryDirectory();
+    const destination = join(directory.path, "dest");
+    const names = ["INBOX", "Archive", "Sent"];
+    const folders = new Map(names.map((name) => [name, makeFolder(3)]));
+    await using server = await startFakeImap({ folders });
+    expect(await mirrorFake(server, destination, { connections: 1 })).toMatchObject({ exit: 0 });
+    for (const folder of folders.values()) {
+      folder.messages.push(makeMessage(folder.uidnext++, { modseq: 2 }));
+      folder.highestmodseq = 2;
+    }
+    server.fault = ({ command }) => (command === "ENABLE" ? { type: "no", text: "not here" } : undefined);
+    const before = server.commands.length;
+    expect(await mirrorFake(server, destination, { connections: 1 })).toMatchObject({ exit: 0, report: { added: 3 } });
+    const sent = server.commands.slice(before);
+    expect(sent.filter((command) => /^(ENABLE|CLOSE)\b/.test(command))).toEqual(["ENABLE CONDSTORE"]);
+    expect(await readTree(destination)).toEqual(modelTree(folders));
+  });
+
   it("and lies is found out when all is listed, every thirty times and with --full", async () => {
     await using directory = await temporaryDirectory();
     const destination = join(directory.path, "dest");

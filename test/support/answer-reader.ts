@@ -1,25 +1,36 @@
 /** Splits what an IMAP server sends into lines, each with the literals that belong to it (RFC 3501, section 4.3). */
 export class AnswerReader {
-  #pending: Buffer = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  /** Bytes that have come of the next line. */
+  #length = 0;
+  /** Bytes without which it is not whole. */
+  #needed = 0;
 
   /** The lines that are whole with these bytes, with their ends. */
   *take(data: Buffer): Generator<Buffer> {
-    this.#pending = this.#pending.length === 0 ? data : Buffer.concat([this.#pending, data]);
-    for (let end = lineEnd(this.#pending); end !== undefined; end = lineEnd(this.#pending)) {
-      yield this.#pending.subarray(0, end);
-      this.#pending = this.#pending.subarray(end);
+    this.#chunks.push(data);
+    this.#length += data.length;
+    // A large literal is looked at once, when all of it is there.
+    if (this.#length < this.#needed) return;
+    let pending = this.#chunks.length === 1 ? data : Buffer.concat(this.#chunks);
+    for (;;) {
+      this.#needed = lengthOfLine(pending);
+      if (this.#needed > pending.length) break;
+      yield pending.subarray(0, this.#needed);
+      pending = pending.subarray(this.#needed);
     }
+    this.#chunks = [pending];
+    this.#length = pending.length;
   }
 }
 
-/** Where the first line ends; undefined: it is not all there. */
-function lineEnd(data: Buffer): number | undefined {
+/** How long the first line is; of one that is not all there, how long at least. */
+function lengthOfLine(data: Buffer): number {
   for (let from = 0; ; ) {
-    const at = data.indexOf("\r\n", from);
-    if (at < 0) return undefined;
+    const at = from > data.length ? -1 : data.indexOf("\r\n", from);
+    if (at < 0) return Math.max(from, data.length) + 1;
     const literal = literalAt(data, at);
     from = at + 2 + (literal ?? 0);
-    if (from > data.length) return undefined;
     if (literal === undefined) return from;
   }
 }

@@ -21,6 +21,8 @@ export interface MirrorOptions {
   readonly port?: number;
   /** Default `tls`. */
   readonly security?: "tls" | "starttls";
+  /** Where many runs share it. Default: made of the server's certificate. */
+  readonly secureContext?: ImapSourceOptions["secureContext"];
 }
 
 /** What came of one run. */
@@ -53,6 +55,7 @@ export async function mirrorFake(
     connections,
     port,
     security = "tls",
+    secureContext,
   }: MirrorOptions = {},
 ): Promise<Mirrored> {
   const events: BackupEvent[] = [];
@@ -64,6 +67,7 @@ export async function mirrorFake(
       server: { host: "localhost", port: port ?? server.tlsPort, security },
       login: { user: "alice", password: new Secret("secret") },
       ca: server.ca,
+      secureContext,
       timeoutMs,
       reconnects,
       patience,

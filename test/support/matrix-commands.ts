@@ -4,12 +4,12 @@ import type { ANSWER_FAULTS } from "./answer-faults.js";
 interface Kind {
   readonly name: string;
   readonly is: RegExp;
-  /**
-   * What costs the run nothing when it happens once: `loss` of the connection, or `all`. Of the rest it has to give an
-   * honest account.
-   */
-  readonly survives?: "loss" | "all";
+  /** The faults that cost the run nothing when they happen once. Of the rest it has to give an honest account. */
+  readonly survives?: RegExp;
 }
+
+const LOSS = /^(?:cut|bye|stall)/;
+const ALL = /^/;
 
 /** How the answer to a command goes wrong. */
 export type FaultName = keyof typeof ANSWER_FAULTS;
@@ -26,18 +26,21 @@ const KINDS: readonly Kind[] = [
   { name: "AUTHENTICATE", is: /^AUTHENTICATE / },
   { name: "LOGIN", is: /^LOGIN / },
   { name: "NAMESPACE", is: /^NAMESPACE$/ },
-  { name: "LIST with STATUS", is: /^LIST .* RETURN .*STATUS/, survives: "loss" },
-  { name: "LIST", is: /^LIST /, survives: "loss" },
-  { name: "STATUS", is: /^STATUS /, survives: "loss" },
-  { name: "ENABLE", is: /^ENABLE /, survives: "all" },
-  { name: "EXAMINE", is: /^EXAMINE /, survives: "loss" },
-  { name: "UID SEARCH", is: /^UID SEARCH /, survives: "loss" },
-  { name: "UID FETCH of heads", is: /^UID FETCH .*BODY\.PEEK\[\]<0\.256>/, survives: "all" },
-  { name: "UID FETCH of a part", is: /^UID FETCH .*BODY\.PEEK\[\]<\d+\.\d+>/, survives: "all" },
-  { name: "UID FETCH of bodies", is: /^UID FETCH .*BODY\.PEEK\[\]/, survives: "all" },
-  { name: "UID FETCH of changes", is: /^UID FETCH 1:\* .*CHANGEDSINCE/, survives: "all" },
-  { name: "UID FETCH of the listing", is: /^UID FETCH /, survives: "all" },
-  { name: "LOGOUT", is: /^LOGOUT$/, survives: "all" },
+  { name: "LIST with STATUS", is: /^LIST .* RETURN .*STATUS/, survives: LOSS },
+  { name: "LIST of the delimiter", is: /^LIST "" ""$/ },
+  { name: "LIST", is: /^LIST /, survives: LOSS },
+  { name: "LSUB", is: /^LSUB /, survives: LOSS },
+  { name: "STATUS", is: /^STATUS /, survives: /^(?:cut|bye|stall|no$|bad$)/ },
+  { name: "ENABLE", is: /^ENABLE /, survives: ALL },
+  { name: "EXAMINE", is: /^EXAMINE /, survives: LOSS },
+  { name: "CLOSE", is: /^CLOSE$/, survives: LOSS },
+  { name: "UID SEARCH", is: /^UID SEARCH /, survives: /^(?:cut|bye|stall|no$)/ },
+  { name: "UID FETCH of heads", is: /^UID FETCH .*BODY\.PEEK\[\]<0\.256>/, survives: ALL },
+  { name: "UID FETCH of a part", is: /^UID FETCH .*BODY\.PEEK\[\]<\d+\.\d+>/, survives: ALL },
+  { name: "UID FETCH of bodies", is: /^UID FETCH .*BODY\.PEEK\[\]/, survives: ALL },
+  { name: "UID FETCH of changes", is: /^UID FETCH 1:\* .*CHANGEDSINCE/, survives: ALL },
+  { name: "UID FETCH of the listing", is: /^UID FETCH /, survives: ALL },
+  { name: "LOGOUT", is: /^LOGOUT$/, survives: ALL },
 ];
 
 export const COMMAND_NAMES: readonly string[] = KINDS.map(({ name }) => name);
@@ -47,10 +50,13 @@ export function commandName(command: string): string {
   return kindOf(command).name;
 }
 
+export function isCommand(name: string, command: string): boolean {
+  return KINDS.find(({ is }) => is.test(command))?.name === name;
+}
+
 /** Whether a run has to complete by itself when this goes wrong once. */
 export function survives(name: string, fault: FaultName): boolean {
-  const kind = KINDS.find((one) => one.name === name);
-  return kind?.survives === "all" || (kind?.survives === "loss" && /^(cut|bye|stall)/.test(fault));
+  return KINDS.find((one) => one.name === name)?.survives?.test(fault) ?? false;
 }
 
 function kindOf(command: string): Kind {

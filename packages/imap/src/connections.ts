@@ -27,7 +27,7 @@ export class Connections implements AsyncDisposable {
 
   /** @param most connections at the same time */
   constructor(options: SessionOptions, most: number) {
-    this.#options = { ...options, secureContext: trust(options.ca) };
+    this.#options = { ...options, secureContext: options.secureContext ?? trust(options.ca) };
     this.#most = Math.max(1, most);
     this.#add({ session: new ImapSession(this.#options), isSpare: false });
   }

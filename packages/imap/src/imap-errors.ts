@@ -1,5 +1,6 @@
 import { BackupError, type Secret, scrub, scrubbedError, systemCode } from "@backup/core";
 import { ENDLESS } from "./answer-limit.js";
+import { NO_GREETING } from "./expect-greeting.js";
 import { type Server, formatServer } from "./server.js";
 
 /** What an error of imapflow may tell; see its `ImapFlowError`. */
@@ -119,6 +120,8 @@ export function imapError(error: unknown, place: Place): BackupError {
     return make("CONNECTION_LOST", `the connection to ${where} was lost${said}; run again to go on`, true);
   if (code === ENDLESS)
     return make("PROTOCOL", `${where} sent an answer without end, which was broken off; try again later`, true);
+  if (code === NO_GREETING)
+    return make("PROTOCOL", `${where} does not greet as an IMAP server does${said}; check host and port`, true);
   return make(
     "PROTOCOL",
     `${where} answered what makes no sense here${said || ` (${code || nameOf(error)})`}; run with DEBUG=1 for details`,

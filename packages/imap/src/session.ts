@@ -3,6 +3,7 @@ import { BackupError, type EventSink, scrub, systemCode, throwIfAborted } from "
 import { ImapFlow } from "imapflow";
 import pRetry from "p-retry";
 import { limitAnswers } from "./answer-limit.js";
+import { expectGreeting } from "./expect-greeting.js";
 import { imapError, plainText } from "./imap-errors.js";
 import { type Credentials, type Login, logOn, secretsOf, toPlace } from "./login.js";
 import { type Server, formatServer } from "./server.js";
@@ -63,6 +64,8 @@ export class ImapSession implements AsyncDisposable {
   #signal: AbortSignal | undefined;
   #connected = false;
   #unreadable = 0;
+  /** The connection that ENABLE was last sent on. */
+  #asked: ImapFlow | undefined;
   /** Told of each UID that the server says has vanished from the open folder. */
   onVanished: ((uid: number) => void) | undefined;
 
@@ -119,7 +122,9 @@ export class ImapSession implements AsyncDisposable {
    * RFC 7162, section 3.1.8. Valid only while no folder is open (RFC 5161, section 3.1).
    */
   async enableChanges(client: ImapFlow): Promise<void> {
-    if (client.enabled.has("CONDSTORE") || !client.capabilities.has("ENABLE")) return;
+    // Refused once, it would be refused for each folder.
+    if (this.#asked === client || !client.capabilities.has("ENABLE")) return;
+    this.#asked = client;
     if (client.mailbox) await client.mailboxClose();
     // Imapflow's own list for after the login has UTF8=ACCEPT too, which changes what a server sends.
     await (client as unknown as CommandRunner).run("ENABLE", ["CONDSTORE", "QRESYNC"]);
@@ -198,6 +203,7 @@ export class ImapSession implements AsyncDisposable {
     // What goes wrong reaches the command that is waiting; unheard, the event would end the process.
     client.on("error", () => {});
     limitAnswers(client);
+    expectGreeting(client);
     // From now on, so that an abort ends a connection that is only being made.
     this.#client = client;
     try {
