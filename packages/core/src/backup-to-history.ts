@@ -35,10 +35,12 @@ export async function backupToHistory<I extends Item>(options: HistoryOptions<I>
   const caller = options.signal ?? new AbortController().signal;
   await rootCheckpoint(options, caller);
   const before = await daysFor(options, caller);
-  const keepDeleted = options.keepDeleted || (options.keepDay && before.days.includes(day));
   const name = `${store.name}/${formatDay(day)}`;
-  if (dryRun)
-    return backup({ ...options, isSnapshot: true, keepDeleted, store: within(store, baseOf(before) ?? day, { name }) });
+  if (dryRun) {
+    const keepDeleted = options.keepDeleted || (options.keepDay && before.days.includes(day));
+    const base = baseOf(before, options) ?? day;
+    return backup({ ...options, isSnapshot: true, keepDeleted, store: within(store, base, { name }) });
+  }
 
   let lease: Lease | undefined;
   let isReplaced = false;
@@ -52,8 +54,18 @@ export async function backupToHistory<I extends Item>(options: HistoryOptions<I>
     },
   });
   const { sink, end } = holdingEnd(onEvent);
+  const run = {
+    ...options,
+    isSnapshot: true,
+    store: begun,
+    onEvent: sink,
+    // Known with the lease: what an interrupted run put aside is back in its place then.
+    get keepDeleted(): boolean | undefined {
+      return options.keepDeleted || (options.keepDay && isReplaced);
+    },
+  };
   try {
-    const report = await backup({ ...options, isSnapshot: true, keepDeleted, store: begun, onEvent: sink });
+    const report = await backup(run);
     if (lease) await publish({ store, day, isReplaced }, AbortSignal.any([caller, lease.lost]));
     end();
     return report;
@@ -62,10 +74,17 @@ export async function backupToHistory<I extends Item>(options: HistoryOptions<I>
   }
 }
 
-/** What a run goes on from: what one has begun, unless the newest snapshot is newer; undefined: nothing. */
-function baseOf({ days, begun }: Days): Path | undefined {
+/**
+ * What a run goes on from: what one has begun, unless the newest snapshot is newer; undefined: nothing. A run that keeps
+ * what was deleted takes the snapshot of a day rather than what another run has begun of it, which may have deleted more.
+ */
+function baseOf(
+  { days, begun }: Days,
+  { keepDeleted, keepDay }: Pick<HistoryOptions, "keepDeleted" | "keepDay">,
+): Path | undefined {
   const [newest = "", last = ""] = [days.at(-1), begun.at(-1)];
-  if (last !== "" && last >= newest) return begunAt(last);
+  const isKept = last === newest && (keepDeleted || keepDay);
+  if (last !== "" && last >= newest && !isKept) return begunAt(last);
   return newest === "" ? undefined : newest;
 }
 
@@ -114,11 +133,12 @@ function headOf(source: { readonly id: string }, { can }: Store): Checkpoint {
 async function begin<I extends Item>(options: HistoryOptions<I>, signal: AbortSignal): Promise<boolean> {
   const { source, store, day, onEvent = () => {} } = options;
   const previous = await rootCheckpoint(options, signal);
+  await checkOwnDays(options, { isNew: previous === undefined }, signal);
   await writeCheckpoint(store, { ...headOf(source, store), history: true }, previous, signal);
   await clearLeftovers(store, signal);
   const days = await daysFor(options, signal);
-  const [base, target] = [baseOf(days), begunAt(day)];
-  const stale = days.begun.map(begunAt).filter((path) => path !== base);
+  const [base, target] = [baseOf(days, options), begunAt(day)];
+  const stale = [...days.begun, ...days.stale].map(begunAt).filter((path) => path !== base);
   for (const path of stale) await store.removeTree(path, signal);
   if (base !== undefined && days.days.includes(base)) {
     const copied = await cloneFrom(base, options, signal);
@@ -130,6 +150,29 @@ async function begin<I extends Item>(options: HistoryOptions<I>, signal: AbortSi
   }
   await store.makeDirectories([`${target}/${PRIVATE}`], signal);
   return days.days.includes(day);
+}
+
+/**
+ * Before a history is claimed: what there is of it is this source's.
+ * @throws BackupError DESTINATION_OTHER
+ */
+async function checkOwnDays<I extends Item>(
+  { source, store, day, ...options }: HistoryOptions<I>,
+  { isNew }: { readonly isNew: boolean },
+  signal: AbortSignal,
+): Promise<void> {
+  const days = await daysFor({ source, store, day, ...options }, signal);
+  const [stranger] = isNew ? days.stale : [];
+  if (stranger !== undefined)
+    throw new BackupError(
+      "DESTINATION_OTHER",
+      `${store.name}/${begunAt(stranger)} is in the place of a snapshot that is being made, and no run has begun it; ` +
+        "move it out of the way",
+    );
+  const base = baseOf(days, options);
+  if (base === undefined) return;
+  const newest = within(store, base);
+  checkOwner(await readCheckpoint(newest, signal), { source, store: newest, isHistory: false });
 }
 
 /** Clones a snapshot; the clone has its name when it is whole. */

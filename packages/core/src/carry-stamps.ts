@@ -1,4 +1,4 @@
-import { type Seen, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
+import { OPEN, type Seen, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import { readInventory, writeInventory } from "./inventory.js";
 import type { Layout } from "./layout.js";
 import type { Path } from "./model.js";
@@ -23,17 +23,18 @@ export async function carryStamps(
   const carried = new Map<Path, Seen>();
   for (const [path, seen] of Object.entries(checkpoint.collections)) {
     const stamp = stampOf(path, source, there) === seen.stamp ? stampOf(path, source, here) : undefined;
-    if (stamp !== undefined) carried.set(path, { ...seen, stamp });
+    // A clone's directories may have the times of what they were cloned from: the old stamp must not hold by that.
+    carried.set(path, stamp === undefined ? OPEN : { ...seen, stamp });
   }
   const inventory = await readInventory(to, signal);
   if (inventory) {
     const collections = inventory.collections.map((holding) => {
       const isSame = checkpoint.collections[holding.path]?.stamp === holding.stamp;
-      const stamp = isSame ? carried.get(holding.path)?.stamp : undefined;
-      return stamp === undefined ? holding : { ...holding, stamp };
+      const { stamp } = (isSame && carried.get(holding.path)) || OPEN;
+      return { ...holding, stamp };
     });
     await writeInventory(to, { ...inventory, collections }, signal);
   }
-  const collections = { ...checkpoint.collections, ...Object.fromEntries(carried) };
+  const collections = Object.fromEntries(carried);
   await writeCheckpoint(to, { ...checkpoint, collections }, checkpoint, signal);
 }

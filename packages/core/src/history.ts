@@ -17,6 +17,8 @@ export interface Days {
   readonly days: readonly Day[];
   /** Days of snapshots that a run has begun and not ended. */
   readonly begun: readonly Day[];
+  /** Days of which a run has left a directory that holds nothing to go on from. */
+  readonly stale: readonly Day[];
   /** Days of which there is a directory that is no backup: somebody else's. */
   readonly foreign: readonly Day[];
 }
@@ -49,8 +51,9 @@ export async function listDays(store: Store, signal: AbortSignal): Promise<Days>
   const named = await matching(store, { at: months, name: /\/\d{2}(?:\.in-progress)?$/, signal });
   const paths = named.filter((path) => parseDay(path.replace(BEGUN, "")) !== undefined);
   const complete = paths.filter((path) => !path.endsWith(BEGUN));
+  const begun = paths.filter((path) => path.endsWith(BEGUN));
   const files = await store.list(
-    complete.map((path) => `${path}/${PRIVATE}`),
+    paths.map((path) => `${path}/${PRIVATE}`),
     signal,
   );
   const there = new Set(files.map(({ path }) => path));
@@ -59,8 +62,16 @@ export async function listDays(store: Store, signal: AbortSignal): Promise<Days>
     days: complete.filter(isBackup).toSorted(),
     // Where one is being made, it may be what an account that cannot rename has of it already.
     foreign: complete.filter((path) => !isBackup(path) && !paths.includes(begunAt(path))).toSorted(),
-    begun: paths.flatMap((path) => (path.endsWith(BEGUN) ? [path.slice(0, -BEGUN.length)] : [])).toSorted(),
+    begun: begun.filter(isBackup).map(dayOf).toSorted(),
+    stale: begun
+      .filter((path) => !isBackup(path))
+      .map(dayOf)
+      .toSorted(),
   };
+}
+
+function dayOf(path: Path): Day {
+  return path.slice(0, -BEGUN.length);
 }
 
 async function matching(

@@ -1,3 +1,6 @@
+import { ahead } from "./ahead.js";
+import { CHECKPOINT_FILE, readCheckpoint } from "./checkpoint.js";
+import type { Day } from "./day.js";
 import { BackupError } from "./errors.js";
 import { type History, readHistory } from "./history.js";
 import { clearLeftovers, removingAt } from "./history-leftovers.js";
@@ -5,6 +8,10 @@ import { parentOf } from "./paths.js";
 import { type Retention, type Verdict, retain } from "./retention.js";
 import { readSnapshots } from "./snapshots.js";
 import type { Store } from "./store.js";
+import { within } from "./within-store.js";
+
+/** Checkpoints that are read at a time. */
+const LANES = 8;
 
 export interface PruneOptions {
   readonly store: Store;
@@ -49,12 +56,29 @@ async function historyAt(store: Store, signal: AbortSignal): Promise<History> {
 
 async function judge(
   store: Store,
-  { source, days }: History,
+  history: History,
   { retention, signal }: Pick<PruneOptions, "retention" | "signal">,
 ): Promise<readonly Verdict[]> {
-  const snapshots = await readSnapshots(store, days, signal);
-  // A backup of something else that has the name of a day.
-  const ours = snapshots.filter(({ report }) => !report || source === undefined || report.source === source);
-  const judged = ours.map(({ day, report }) => ({ day, isComplete: report?.result === "done" }));
+  const snapshots = await readSnapshots(store, await ownDays(store, history, signal), signal);
+  const judged = snapshots.map(({ day, report }) => ({ day, isComplete: report?.result === "done" }));
   return retain(judged, retention);
+}
+
+/**
+ * Days whose snapshots runs of one source have made: neither a backup of something else nor a mirror that has the name of a
+ * day.
+ * @throws BackupError DESTINATION_OTHER where nothing says whose history it is
+ */
+async function ownDays(store: Store, { source, days }: History, signal: AbortSignal): Promise<readonly Day[]> {
+  const made: { readonly day: Day; readonly source: string }[] = [];
+  for await (const { item: day, result } of ahead(days, LANES, (at) => readCheckpoint(within(store, at), signal)))
+    if (result?.snapshot) made.push({ day, source: result.source });
+  const sources = new Set(made.map((snapshot) => snapshot.source));
+  if (source === undefined && sources.size > 1)
+    throw new BackupError(
+      "DESTINATION_OTHER",
+      `${store.name} has snapshots of ${[...sources].toSorted().join(" and ")}, and ${CHECKPOINT_FILE}, which says whose ` +
+        "history it is, is missing; back up once more to it with --hist, then prune",
+    );
+  return made.filter((snapshot) => source === undefined || snapshot.source === source).map(({ day }) => day);
 }

@@ -51,6 +51,8 @@ export const verifyCommand: Subcommand<VerifyArguments> = {
     checkLookingOptions(args);
     readShare(args);
     const { server, user } = args;
+    if (args.repair && args.sample !== undefined)
+      throw new BackupError("USAGE", "--repair reads all messages; leave --sample out");
     if (server !== undefined) return checkSource({ ...args, server, user: user ?? "of the backup" });
     if (args.repair) throw new BackupError("USAGE", "--repair needs --server, where the messages are to come from");
     if (user !== undefined) throw new BackupError("USAGE", "--user needs --server, where that user logs on");
