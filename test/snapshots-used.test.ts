@@ -11,7 +11,7 @@ import { contentsOf, restoredBy, totalOf } from "./support/restored.js";
 import { type TemporaryDirectory, temporaryDirectory } from "./support/temporary-directory.js";
 import { flip, messagesIn } from "./support/wreck.js";
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 const [FIRST, SECOND] = ["2024-11-01", "2024-11-02"] as const;
 

@@ -1,4 +1,4 @@
-import { type BackupEvent, ahead } from "@backup/core";
+import type { BackupEvent } from "@backup/core";
 import picomatch from "picomatch";
 import type { ExportArguments } from "../commands/export.js";
 import type { CommandContext } from "../commands/subcommand.js";
@@ -8,11 +8,10 @@ import { emlExporter } from "./export-eml.js";
 import { mboxExporter } from "./export-mbox.js";
 import { zipExporter } from "./export-zip.js";
 import type { Exporter } from "./exporter.js";
-import { oneAtATime } from "./one-at-a-time.js";
 import { type OpenMail, openMail } from "./open-mail.js";
 import { type Query, isKnownByName, parseQuery } from "./query.js";
-import { type WholeMessage, readWhole } from "./read-message.js";
-import { BIG, LANES, damageOf, failureOf, isOfOneFile, namedSo, search } from "./search.js";
+import { type WholeMessage, batchesOf, readAll } from "./read-message.js";
+import { damageOf, failureOf, namedSo, search } from "./search.js";
 import { stageAt } from "./stage.js";
 import type { StoredMessage } from "./stored-message.js";
 import { writeOut } from "./write-out.js";
@@ -77,24 +76,15 @@ async function* wholeMessages(
 ): AsyncGenerator<{ readonly message: StoredMessage; readonly whole: WholeMessage }> {
   const { query, signal, fail } = given;
   const { store } = mail;
-  const alone = oneAtATime();
   const onFailure = (message: StoredMessage, error: Error): void => fail(failureOf(message, error));
   for await (const folder of namedSo(mail, query)) {
     const sorted = folder.toSorted((one, other) => one.date - other.date || one.uid - other.uid);
-    const wanted = isKnownByName(query) ? sorted : messagesFrom(search(sorted, { query, store, signal, onFailure }));
-    const read = ahead(wanted, LANES, async (message) => {
-      const work = () => readWhole(store, message, signal);
-      try {
-        return await (message.size > BIG ? alone(work) : work());
-      } catch (error) {
-        if (!(error instanceof Error) || !isOfOneFile(error)) throw error;
-        return error;
-      }
-    });
-    for await (const { item: message, result } of read) {
-      if (result instanceof Error) onFailure(message, result);
-      else yield { message, whole: result };
-    }
+    const found = (): AsyncIterable<readonly StoredMessage[]> =>
+      batchesOf(messagesFrom(search(sorted, { query, store, signal, onFailure })));
+    for await (const batch of isKnownByName(query) ? [sorted] : found())
+      for await (const { message, whole } of readAll(batch, store, signal))
+        if (whole instanceof Error) onFailure(message, whole);
+        else yield { message, whole };
   }
 }
 

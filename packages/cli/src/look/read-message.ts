@@ -1,4 +1,4 @@
-import { type Path, type Store, ahead, contentOf, throwIfAborted } from "@backup/core";
+import { type BackupError, type Path, type Store, ahead, contentOf, throwIfAborted } from "@backup/core";
 import { Header, headerLength } from "@backup/mail";
 import type { StoredMessage } from "./stored-message.js";
 
@@ -17,8 +17,25 @@ export interface WholeMessage {
 
 /** @throws BackupError NOT_FOUND, and what else the store throws */
 export async function readWhole(store: Store, message: StoredMessage, signal: AbortSignal): Promise<WholeMessage> {
-  const bytes = await store.read(message.path, signal);
-  return { bytes, isDamaged: contentOf(bytes).digest !== message.digest };
+  return wholeOf(message, await store.read(message.path, signal));
+}
+
+/** Messages with their bytes, in their order, or why one cannot be had; many are read at once. */
+export async function* readAll(
+  messages: readonly StoredMessage[],
+  store: Store,
+  signal: AbortSignal,
+): AsyncGenerator<{ readonly message: StoredMessage; readonly whole: WholeMessage | BackupError }> {
+  const byPath = new Map(messages.map((message) => [message.path, message]));
+  const files = messages.map(({ path, size, date: mtime }) => ({ path, size, mtime }));
+  for await (const content of store.contents(files, signal)) {
+    const message = byPath.get(content.path);
+    if (message) yield { message, whole: "error" in content ? content.error : wholeOf(message, content.bytes) };
+  }
+}
+
+function wholeOf({ digest }: StoredMessage, bytes: Uint8Array): WholeMessage {
+  return { bytes, isDamaged: contentOf(bytes).digest !== digest };
 }
 
 /** A message's header, without reading all of it. @throws as readWhole */
@@ -48,9 +65,12 @@ export async function* withHeaders(
     }
 }
 
-function* batchesOf(messages: Iterable<StoredMessage>): Generator<readonly StoredMessage[]> {
+/** So many as are read together. */
+export async function* batchesOf(
+  messages: Iterable<StoredMessage> | AsyncIterable<StoredMessage>,
+): AsyncGenerator<readonly StoredMessage[]> {
   let batch: StoredMessage[] = [];
-  for (const message of messages) {
+  for await (const message of messages) {
     batch.push(message);
     if (batch.length < BATCH) continue;
     yield batch;

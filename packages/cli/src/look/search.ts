@@ -22,9 +22,9 @@ export interface Search {
 }
 
 /** Messages that are read and taken apart at the same time. */
-export const LANES = 8;
+const LANES = 8;
 /** Bytes; bigger ones are one at a time, since each is in memory as a whole. */
-export const BIG = 8 * 1024 * 1024;
+const BIG = 8 * 1024 * 1024;
 
 /** The messages whose files' names say what is asked for, by folder. */
 export async function* namedSo(mail: OpenMail, { folders, facts }: Query): AsyncGenerator<readonly StoredMessage[]> {
@@ -54,7 +54,7 @@ export async function* search(messages: Iterable<StoredMessage>, given: Search):
 }
 
 /** An error that costs one message, and not the others. */
-export function isOfOneFile(error: Error): boolean {
+function isOfOneFile(error: Error): boolean {
   return (["NOT_FOUND", "ITEM_UNREADABLE", "DESTINATION_UNWRITABLE"] as const).some((code) =>
     isBackupError(error, code),
   );
