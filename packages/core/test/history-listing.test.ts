@@ -51,11 +51,13 @@ describe("the history at a destination", () => {
       plant(store, `${day}/`);
     store.plant("2026/11/21/photo.jpg", Buffer.from(""));
     store.plant("2026/11/24.in-progress/INBOX/cur/1", Buffer.from(""));
+    plant(store, "2026/11/22.in-progress/");
     store.plant("2026/11/25.old/.backup/checkpoint.json", Buffer.from("{}"));
     expect(await readHistory(store, NEVER)).toEqual({
       source: "memory:a",
       days: ["2025/01/31", "2026/11/23"],
-      begun: ["2026/11/24"],
+      begun: ["2026/11/22"],
+      stale: ["2026/11/24"],
       foreign: ["2026/11/21"],
     });
   });
@@ -75,6 +77,7 @@ describe("the history at a destination", () => {
       source: undefined,
       days: ["2026/11/23"],
       begun: [],
+      stale: [],
       foreign: [],
     });
   });

@@ -206,6 +206,62 @@ describe("a history", () => {
     });
   });
 
+  it("keeps what it is asked to keep of a day, wherever runs before were killed", async () => {
+    const hasOne = (store: MemoryStore): boolean =>
+      Object.values(filesAt(store, DAY1)).some((text) => text.endsWith(" one"));
+    for (const keepDay of [false, true])
+      for (let kill = 1, isOver = false; !isOver; kill++) {
+        const source = new MemorySource(ONE);
+        let store = new MemoryStore();
+        await run({ source, store, day: DAY1 });
+        source.data = TWO;
+        store.killAfter(kill);
+        isOver = await run({ source, store, day: DAY1, keepDay }).then(
+          () => true,
+          () => false,
+        );
+        store.killAfter(0);
+        store = store.reopen();
+        // One that need not keep it may have its snapshot in place already.
+        const isPublished = Object.keys(filesAt(store, DAY1)).length > 0 && !hasOne(store);
+        expect(isPublished && keepDay).toBe(false);
+        await run({ source, store, day: DAY1, keepDay: true });
+        expect(hasOne(store), `killed at step ${kill}`).toBe(!isPublished);
+      }
+  });
+
+  it("does not take a directory for its own that no run has begun", async () => {
+    const store = new MemoryStore();
+    store.plant("2026/01/05.in-progress/precious.txt", Buffer.from("mine"));
+    const source = new MemorySource(ONE);
+    await expect(run({ source, store, day: DAY1 })).rejects.toMatchObject({
+      code: "DESTINATION_OTHER",
+      message: expect.stringContaining("2026/01/05.in-progress"),
+    });
+    expect(store.files().has("2026/01/05.in-progress/precious.txt")).toBe(true);
+  });
+
+  it("is not claimed by another source where only its snapshots say whose it is", async () => {
+    const store = new MemoryStore();
+    await run({ source: new MemorySource(ONE), store, day: DAY1 });
+    store.snatch(".backup/checkpoint.json");
+    const other = new MemorySource(ONE, { id: "memory:other" });
+    await expect(run({ source: other, store, day: DAY2 })).rejects.toMatchObject({ code: "DESTINATION_OTHER" });
+    expect(await run({ source: new MemorySource(ONE), store, day: DAY2 })).toMatchObject({ result: "done" });
+  });
+
+  it("is pruned of its snapshots alone: mirrors that have the names of days stay", async () => {
+    const store = new MemoryStore();
+    const days = ["2026/11/20", "2026/11/21", "2026/11/22"];
+    for (const [index, day] of days.entries()) {
+      await store.makeDirectories([`${day}/.backup`], NEVER);
+      await backup({ source: new MemorySource(ONE, { id: `memory:${index}` }), store: within(store, day) });
+    }
+    const files = [...store.files().keys()].filter((path) => path.startsWith("2026/"));
+    await prune({ store, retention: { last: 1, daily: 0, weekly: 0, monthly: 0, yearly: 0 }, signal: NEVER });
+    expect([...store.files().keys()]).toEqual(expect.arrayContaining(files));
+  });
+
   it("has snapshots that no other run may write to", async () => {
     const source = new MemorySource(ONE);
     const store = new MemoryStore();
