@@ -22,14 +22,14 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: "a run with several connections", server: "dovecot", run: "first", connections: 3 },
   { name: "a run by STARTTLS", server: "dovecot", run: "first", connections: 1, security: "starttls" },
   {
-    name: "an incremental run that loses its connection",
+    name: "an incremental run that is cut off once",
     server: "dovecot",
     run: "incremental",
     connections: 1,
     loses: "UID FETCH of the listing",
   },
   {
-    name: "an incremental run where the server can do little",
+    name: "an incremental run by plain means",
     server: "dovecot",
     run: "incremental",
     connections: 1,
@@ -54,10 +54,13 @@ const FAULTS = Object.keys(ANSWER_FAULTS) as readonly FaultName[];
 /** Names of the commands that a good run sent, in their order. */
 export type Recordings = ReadonlyMap<Scenario, readonly string[]>;
 
-/** Every fault at every command of every kind of run: which of several such commands it is, is drawn, always the same. */
+/**
+ * Every fault at every command of every kind of run, in an order that makes any part of them a mixed one. That order, and
+ * which of several such commands it is, are drawn, always the same.
+ */
 export function allCases(recordings: Recordings): readonly Case[] {
   const random = seededRandom(1);
-  return [...recordings].flatMap(([scenario, sent]) =>
+  const cases = [...recordings].flatMap(([scenario, sent]) =>
     [...new Set(sent)].flatMap((command) => {
       const count = sent.filter((one) => one === command).length;
       return FAULTS.map((fault): Case => {
@@ -66,6 +69,8 @@ export function allCases(recordings: Recordings): readonly Case[] {
       });
     }),
   );
+  const drawn = cases.map((one) => ({ one, key: random.next() }));
+  return drawn.toSorted((a, b) => a.key - b.key).map(({ one }) => one);
 }
 
 /** Every fault at every command once: the kinds of run that send it take turns. */
