@@ -38,7 +38,8 @@ export function targetNames(
     const isChanged = parts.some((part, index) => part !== inner[index]) || (delimiter === null && parts.length > 1);
     return { mailbox: prefix + joined, isChanged };
   });
-  return unique(names);
+  const inbox = names[folders.findIndex((folder) => folder.length === 1 && folder[0] === "INBOX")];
+  return unique(names, { inbox, delimiter });
 }
 
 /**
@@ -66,16 +67,34 @@ function plainPart(part: string, delimiter: string | null): string {
   return (delimiter === null ? plain : plain.replaceAll(delimiter, INSTEAD)) || INSTEAD;
 }
 
-/** A name that was changed is made longer until no other folder has it; those that were not keep theirs. */
-function unique(names: readonly TargetName[]): readonly TargetName[] {
-  const taken = new Set(names.filter(({ isChanged }) => !isChanged).map(({ mailbox }) => mailbox));
-  return names.map(({ mailbox, isChanged }) => {
-    if (!isChanged) return { mailbox, isChanged };
-    let free = mailbox;
-    while (taken.has(free)) free += INSTEAD;
-    taken.add(free);
-    return { mailbox: free, isChanged };
+/**
+ * A name is made longer until no other folder has it. The first one keeps it that was not changed, of all of them INBOX:
+ * with the prefix `INBOX.`, `A` and `INBOX/A` are alike.
+ */
+function unique(
+  names: readonly TargetName[],
+  { inbox, delimiter }: { readonly inbox: TargetName | undefined; readonly delimiter: string | null },
+): readonly TargetName[] {
+  const keepers = new Map<string, TargetName>();
+  for (const name of inbox ? [inbox, ...names] : names) {
+    const key = comparable(name.mailbox, delimiter);
+    if (!name.isChanged && !keepers.has(key)) keepers.set(key, name);
+  }
+  const kept = new Set(keepers.values());
+  const taken = new Set(keepers.keys());
+  return names.map((name) => {
+    if (kept.has(name)) return name;
+    let free = name.mailbox;
+    while (taken.has(comparable(free, delimiter))) free += INSTEAD;
+    taken.add(comparable(free, delimiter));
+    return { mailbox: free, isChanged: true };
   });
+}
+
+/** INBOX is the same in any case (RFC 9051, 5.1), and to many servers also as the first part of a name. */
+function comparable(mailbox: string, delimiter: string | null): string {
+  const first = delimiter === null ? mailbox : (mailbox.split(delimiter, 1)[0] ?? "");
+  return /^inbox$/i.test(first) ? `INBOX${mailbox.slice(first.length)}` : mailbox;
 }
 
 /** A name for a server that refused this one: without what some servers forbid. Undefined: there is nothing like that in it. */

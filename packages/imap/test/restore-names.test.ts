@@ -54,16 +54,45 @@ describe("a folder's name at a target", () => {
     expect(names([["a\r\nb\0\ud800"]])).toEqual(["a__b__"]);
   });
 
-  it("is never that of two folders, whatever they are called", () => {
-    const part = fc.stringMatching(/^[ab._/]{0,4}$/);
+  it("is longer where another folder has it already", () => {
+    expect(targetNames([["INBOX", "A"], ["A"], ["A_"]], COURIER, NOTHING)).toEqual([
+      { mailbox: "INBOX.A", isChanged: false },
+      { mailbox: "INBOX.A__", isChanged: true },
+      { mailbox: "INBOX.A_", isChanged: false },
+    ]);
+  });
+
+  it("is that of INBOX in no other case", () => {
+    expect(names([["inbox"], ["INBOX"], ["inbox", "a"], ["INBOX", "a"]])).toEqual([
+      "inbox_",
+      "INBOX",
+      "inbox/a",
+      "INBOX/a_",
+    ]);
+    expect(names([["INBOX", "INBOX"], ["INBOX"]], DOT)).toEqual(["INBOX_", "INBOX"]);
+  });
+
+  it("is never that of two folders, whatever they and the target's are called", () => {
+    const part = fc.oneof(fc.stringMatching(/^[ab._/]{0,4}$/), fc.constantFrom("INBOX", "Inbox", "INBOX_"));
     const folders = fc.uniqueArray(fc.array(part, { minLength: 1, maxLength: 3 }), {
       selector: (parts) => parts.join("\0"),
     });
+    const target = fc
+      .tuple(fc.constantFrom("", "INBOX", "Inbox", "a"), fc.constantFrom("/", ".", null))
+      .map(([root, delimiter]) => ({ prefix: root === "" ? "" : root + (delimiter ?? ""), delimiter }));
+    const options = fc.record({
+      below: fc.constantFrom([], ["INBOX"], ["b", "a"]),
+      existing: fc.constantFrom([], ["INBOX.x", "INBOX/x"]),
+    });
     fc.assert(
-      fc.property(folders, fc.constantFrom("/", ".", null), (all, delimiter) => {
-        const made = names(all, { prefix: "", delimiter } as typeof SLASH);
-        expect(new Set(made).size).toBe(all.length);
+      fc.property(folders, target, options, (all, { prefix, delimiter }, { below, existing }) => {
+        const made = targetNames(all, { prefix, delimiter }, { below, existing }).map(({ mailbox }) => mailbox);
+        const inbox = new RegExp(`^inbox(?=[${delimiter ?? ""}]|$)`, "i");
+        expect(new Set(made.map((name) => name.replace(inbox, "INBOX"))).size).toBe(all.length);
+        const own = all.findIndex((parts) => parts.join("\0") === "INBOX");
+        if (own >= 0 && below.length === 0) expect(made[own]).toBe("INBOX");
       }),
+      { numRuns: 1000 },
     );
   });
 
