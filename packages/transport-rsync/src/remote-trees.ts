@@ -10,7 +10,9 @@ export interface RemoteTrees {
 /** A file that has to be there: the shell of an account may see other directories than its SFTP does. */
 const IF_SEEN = 'test -e "$1"';
 const SYNC = '{ sync -f "$1" 2>/dev/null || sync; }';
-const CLONE = `xargs -0 sh -c '${IF_SEEN} && rm -rf -- "$3" && cp -al -- "$2" "$3" && ${SYNC} && echo done' sh`;
+/** Into a directory of its own making: one that a lost connection left running fails, instead of cloning into it. */
+const MAKE = 'rm -rf -- "$3" && mkdir -m 700 -- "$3"';
+const CLONE = `xargs -0 sh -c '${IF_SEEN} && ${MAKE} && cp -al -- "$2/." "$3" && ${SYNC} && echo done' sh`;
 const REMOVE = `xargs -0 sh -c '${IF_SEEN} && rm -rf -- "$2" && echo done' sh`;
 
 /** @param seen a file at the destination, as the host knows it */

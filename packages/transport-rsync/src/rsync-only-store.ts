@@ -37,6 +37,7 @@ import { oneAtATime } from "./rsync-queue.js";
 import { type RsyncSender, rsyncSender } from "./rsync-sender.js";
 import { pullBatches, pullContents } from "./rsync-contents.js";
 import { holdsColon, makeRoot } from "./rsync-root.js";
+import { retryTransient } from "./rsync-retry.js";
 import { RsyncTree } from "./rsync-tree.js";
 import type { Outgoing } from "./sender.js";
 import type { Spool } from "./spool.js";
@@ -73,6 +74,8 @@ export class RsyncOnlyStore implements Store {
   readonly name: string;
   readonly #options: RsyncOnlyStoreOptions;
   readonly #tree: RsyncTree;
+  /** For what is begun anew as a whole when a part of it fails. */
+  readonly #onceTree: RsyncTree;
   readonly #sender: RsyncSender;
   #colon = true;
   #changedAt = Number.NEGATIVE_INFINITY;
@@ -83,6 +86,7 @@ export class RsyncOnlyStore implements Store {
     this.#options = options;
     const run = oneAtATime(options.run ?? rsyncProgram());
     this.#tree = new RsyncTree({ ...options, run });
+    this.#onceTree = new RsyncTree({ ...options, run, retries: 0 });
     this.#sender = rsyncSender({ ...options, run });
   }
 
@@ -276,14 +280,12 @@ export class RsyncOnlyStore implements Store {
   async clone(from: Path, to: Path, signal: AbortSignal): Promise<Cloned> {
     throwIfAborted(signal);
     checkPath(from);
+    checkPath(to);
     if ((await this.#typeOf(from, signal)) !== "directory")
       throw new BackupError("NOT_FOUND", `${this.name} has no directory ${from}`);
-    await this.removeTree(to, signal);
-    await this.#changing(this.#tree.makeDirectories([to], signal));
-    const { name: where, directory } = { ...this.#options };
-    const cloned = await cloneByLinks({ tree: this.#tree, directory, from, to, where }, signal);
-    this.#changedAt = performance.now();
-    return cloned;
+    const { name: where, directory, retryMs } = this.#options;
+    const clone = { tree: this.#onceTree, directory, from, to, where };
+    return this.#changing(retryTransient(() => cloneByLinks(clone, signal), { signal, waitMs: retryMs }));
   }
 
   /** By a clone, and the removal of what was cloned: rsync(1) renames nothing. */
@@ -357,9 +359,9 @@ export class RsyncOnlyStore implements Store {
     }
   }
 
-  async #changing(work: Promise<void>): Promise<void> {
+  async #changing<T>(work: Promise<T>): Promise<T> {
     try {
-      await work;
+      return await work;
     } finally {
       this.#changedAt = performance.now();
     }

@@ -5,14 +5,19 @@ export interface RetryOptions {
   readonly signal: AbortSignal;
   /** Before the first retry, milliseconds; doubled for each, and spread at random. Default 1000. */
   readonly waitMs?: number | undefined;
+  /** Default 5. */
+  readonly retries?: number | undefined;
 }
 
-/** Does it up to five times more while it fails with what may go away by itself. */
-export async function retryTransient<T>(work: () => Promise<T>, { signal, waitMs = 1000 }: RetryOptions): Promise<T> {
+/** Does it again, so many times, while it fails with what may go away by itself. */
+export async function retryTransient<T>(
+  work: () => Promise<T>,
+  { signal, waitMs = 1000, retries = 5 }: RetryOptions,
+): Promise<T> {
   throwIfAborted(signal);
   try {
     return await pRetry(work, {
-      retries: 5,
+      retries,
       factor: 2,
       randomize: true,
       minTimeout: waitMs,

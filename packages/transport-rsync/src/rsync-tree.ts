@@ -17,12 +17,25 @@ export interface RsyncTreeOptions {
   readonly spool: Spool;
   /** Before the first retry, milliseconds. */
   readonly retryMs?: number | undefined;
+  /** Default 5. */
+  readonly retries?: number | undefined;
+}
+
+/** Files that got no other name, by their paths as rsync(1) prints them. */
+export interface Unlinked {
+  /** The host has copied its own file. */
+  readonly copied: ReadonlySet<string>;
+  /** What is here was sent. */
+  readonly sent: ReadonlySet<string>;
 }
 
 interface Part extends Omit<RsyncRun, "shell" | "directory"> {
   /** Directory of the destination; default: the destination itself. */
   readonly at?: Path | undefined;
 }
+
+/** Length of what rsync(1) prints for `%i`, and a space. */
+const ITEMIZED = 12;
 
 /** A directory that only rsync(1) reaches. What is transient is tried again. */
 export class RsyncTree {
@@ -85,20 +98,24 @@ export class RsyncTree {
   }
 
   /**
-   * Makes the directory at `to` hold what `local` holds, by other names of the files of the same names and sizes that
-   * the directory `links` has, as rsync(1) takes it for `--link-dest`.
-   * @returns the files that were sent, since there is none
+   * Makes the directory at `to` hold what `local` holds, by other names of the files of the same names, sizes and times
+   * that the directory `links` has, as rsync(1) takes it for `--link-dest`. Never tried again: what a run that broke has
+   * sent would look to the next one like what was linked.
    */
   async pushLinks(
     local: string,
     { to, links }: { readonly to: Path; readonly links: string },
     signal: AbortSignal,
-  ): Promise<readonly string[]> {
+  ): Promise<Unlinked> {
     const options = [
       "--recursive",
       "--size-only",
+      "--times",
       "--omit-dir-times",
       "--whole-file",
+      // Twice: also what has all attributes of the file here, as a copy may.
+      "--itemize-changes",
+      "--itemize-changes",
       "--chmod=D0700,F0600",
       `--link-dest=${links}`,
       "--out-format=%i %n",
@@ -106,9 +123,11 @@ export class RsyncTree {
     let output = "";
     // Last what says that it is a backup: one that is half made is none.
     for (const rules of [["--filter=- /.backup"], []])
-      output += String(await this.#run({ at: to, direction: "push", local, options: [...options, ...rules], signal }));
-    // `<f` is a file that was sent, `hf` one that got another name.
-    return output.split("\n").filter((line) => line.startsWith("<f"));
+      output += String(await this.#once({ at: to, direction: "push", local, options: [...options, ...rules], signal }));
+    // `hf` is a file that got another name, `cf` one that was copied there, as where link(2) fails; `<f` was sent.
+    const named = (kind: RegExp): ReadonlySet<string> =>
+      new Set(output.split("\n").flatMap((line) => (kind.test(line) ? [line.slice(ITEMIZED)] : [])));
+    return { copied: named(/^cf/), sent: named(/^[<>]f/) };
   }
 
   /** Gives the directories in `to` the times of those here with their names. */
@@ -164,14 +183,15 @@ export class RsyncTree {
     }
   }
 
-  #run({ at = "", ...part }: Part): Promise<Buffer> {
-    const { run, shell, retryMs } = this.#options;
-    const { signal } = part;
+  #run(part: Part): Promise<Buffer> {
+    const { retryMs, retries } = this.#options;
+    return retryTransient(() => this.#once(part), { signal: part.signal, waitMs: retryMs, retries });
+  }
+
+  async #once({ at = "", ...part }: Part): Promise<Buffer> {
+    const { run, shell } = this.#options;
     const directory = at === "" ? this.#options.directory : placeIn(this.#options.directory, at);
-    return retryTransient(async () => run({ ...part, shell: await shell(signal), directory }), {
-      signal,
-      waitMs: retryMs,
-    });
+    return run({ ...part, shell: await shell(part.signal), directory });
   }
 }
 

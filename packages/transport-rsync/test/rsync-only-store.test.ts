@@ -9,7 +9,8 @@ import { type TemporaryDirectory, temporaryDirectory } from "../../../test/suppo
 import type { RemoteShell } from "../src/connection.js";
 import { RsyncOnlyStore } from "../src/rsync-only-store.js";
 import { Spool } from "../src/spool.js";
-import { plainShell, restrictedShell } from "./support/rsync-shells.js";
+import { exfat } from "../../core/test/support/mounts.js";
+import { plainShell, restrictedShell, scriptShell } from "./support/rsync-shells.js";
 
 const NEVER = new AbortController().signal;
 
@@ -197,5 +198,67 @@ describe("a destination that only rsync reaches", () => {
     const source = new MemorySource([{ path: "A", entries }]);
     expect(await backup({ source, store })).toMatchObject({ result: "done", added: 3 });
     expect(await backup({ source, store })).toMatchObject({ result: "done", added: 0, unchanged: 1 });
+  });
+});
+
+describe("a clone by rsync alone", () => {
+  it("is begun anew where the connection was lost, with what rsync said of a file that vanished", async () => {
+    const made = await world(async (home) => {
+      const plain = await plainShell(home);
+      const lost = `${home}.lost`;
+      const losing = `rm '${home}/dest/a/b/gone' && '${plain.program}' "$@" && touch '${lost}' && exit 255`;
+      return scriptShell(
+        join(`${home}.bin`, "losing"),
+        `case "$*" in *link-dest*) [ -e '${lost}' ] || { set -- host "$@"; ${losing}; };; esac
+        exec '${plain.program}' host "$@"`,
+      );
+    });
+    const store = storeIn(made, "dest");
+    await using _lease = await store.lease(NEVER);
+    await store.makeDirectories(["a/b"], NEVER);
+    await store.write("a/b/gone", Buffer.from("gone"), NEVER);
+    await store.write("a/b/kept", Buffer.from("kept"), NEVER);
+    expect(await store.clone("a", "z", NEVER)).toEqual({ copied: 0 });
+    expect(await readdir(made.parent.path)).toContain("home.lost");
+    expect(await readdir(join(made.home, "dest/z/b"))).toEqual(["kept"]);
+    expect(await stat(join(made.home, "dest/z/b/kept"))).toMatchObject({ nlink: 2 });
+  });
+
+  it("is taken back where a file vanished, since a file of holes was sent for it", async () => {
+    const made = await world(async (home) => {
+      const plain = await plainShell(home);
+      const body = `case "$*" in *link-dest*) rm -f '${home}/dest/a/gone';; esac; exec '${plain.program}' host "$@"`;
+      return scriptShell(join(`${home}.bin`, "removing"), body);
+    });
+    const store = storeIn(made, "dest");
+    await using _lease = await store.lease(NEVER);
+    await store.makeDirectories(["a"], NEVER);
+    await store.write("a/gone", Buffer.from("gone"), NEVER);
+    await expect(store.clone("a", "z", NEVER)).rejects.toMatchObject({
+      code: "DESTINATION_UNWRITABLE",
+      message: expect.stringContaining("1 of the files of a could neither be linked nor copied"),
+    });
+    expect(await readdir(join(made.home, "dest"))).not.toContain("z");
+  });
+
+  it("copies, with their times, and counts what cannot have another name; a rename does too", async () => {
+    await using disk = await exfat();
+    const home = join(disk.path, "home");
+    const store = storeIn(await world(() => plainShell(home)), "dest");
+    await using _lease = await store.lease(NEVER);
+    await store.makeDirectories(["a/.backup", "a/b"], NEVER);
+    await store.write("a/b/1", Buffer.from("one"), NEVER);
+    await store.write("a/.backup/2", Buffer.from("two"), NEVER);
+    for (const path of ["a/b/1", "a/.backup/2"]) await utimes(join(home, "dest", path), 1e9, 1e9);
+    expect(await store.clone("a", "z", NEVER)).toEqual({ copied: 2 });
+    await store.moveTree("z", "y", NEVER);
+    expect(await store.list(["y/b", "y/.backup"], NEVER)).toEqual(
+      expect.arrayContaining([
+        { path: "y/b/1", size: 3, mtime: 1e12 },
+        { path: "y/.backup/2", size: 3, mtime: 1e12 },
+      ]),
+    );
+    expect(Buffer.from(await store.read("y/b/1", NEVER)).toString()).toBe("one");
+    expect(Buffer.from(await store.read("y/.backup/2", NEVER)).toString()).toBe("two");
   });
 });
