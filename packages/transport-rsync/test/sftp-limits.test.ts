@@ -178,7 +178,7 @@ describe("a connection that is lost", () => {
 
 describe("a host that is far away", () => {
   it("is asked for much in few round trips", async () => {
-    const delayMs = 25;
+    const delayMs = 80;
     let flights = 0;
     let last = 0;
     const { store } = open({
