@@ -2,12 +2,14 @@
 // hundred of them than a run without changes takes for the rest.
 import { rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 
 const CLI = fileURLToPath(new URL("../packages/cli/", import.meta.url));
 
 await rm(`${CLI}bundle`, { recursive: true, force: true });
-await build({
+// Waits for its program to have ended; otherwise that one outlives us for a moment.
+process.env.ESBUILD_WORKER_THREADS = "0";
+const { buildSync } = await import("esbuild");
+buildSync({
   entryPoints: [`${CLI}dist/main.js`],
   outdir: `${CLI}bundle`,
   bundle: true,
