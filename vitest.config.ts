@@ -24,6 +24,7 @@ export default defineConfig({
   },
   test: {
     include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
+    setupFiles: ["test/support/to-exit.ts"],
     // Real servers on shared machines: slow is no failure, hanging is.
     testTimeout: 30_000,
     hookTimeout: 60_000,

@@ -95,7 +95,7 @@ describe("several connections", () => {
     const destination = join(directory.path, "dest");
     const args = ["imap", "alice", destination, `imaps://localhost:${proxy.port}`];
     const result = await runBackup([...args, "--srcsecret", secret, "--tls-ca", server.caFile, "--json"]);
-    expect(result).toMatchObject({ code: 0 });
+    expect(result).toExit(0);
     expect(reportOf(result)).toMatchObject({ added: 90, failed: 0 });
     expect(proxy.connections).toBeGreaterThan(2);
     expect(await readTree(destination)).toEqual(expectedTree(await readServer(server)));

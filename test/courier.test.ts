@@ -30,7 +30,7 @@ describe("Courier", () => {
   const mirror = async (name: string, more: readonly string[] = [], url = `imaps://localhost:${server.tlsPort}`) => {
     const args = ["imap", "alice", join(directory.path, name), url, "--srcsecret", secret, "--tls-ca", server.caFile];
     const result = await runBackup([...args, "--json", ...more], { DEBUG: "1" });
-    expect(result).toMatchObject({ code: 0 });
+    expect(result).toExit(0);
     const commands = eventsOf(result).flatMap((event) => (event.type === "debug" ? [event.message] : []));
     const bodies = commands.filter((command) => / UID FETCH .*BODY\.PEEK\[\](?!<0\.256>)/.test(command));
     return { report: reportOf(result), bodies, commands };

@@ -98,7 +98,7 @@ describe("backup drill, to this machine", () => {
   });
 
   it("proves nothing of an empty backup, and says so with 1", async () => {
-    expect(await mirror("empty", "bob")).toMatchObject({ code: 0 });
+    expect(await mirror("empty", "bob")).toExit(0);
     const result = await drill("empty");
     expect(result).toMatchObject({ code: 1, stdout: "" });
     expect(result.stderr).toContain("is empty: nothing was brought back, and nothing is proven");
@@ -115,23 +115,23 @@ describe("backup drill, to this machine", () => {
       "--histdate",
       "2026-11-01",
     ];
-    expect(await runBackup(args)).toMatchObject({ code: 0 });
+    expect(await runBackup(args)).toExit(0);
     const result = await drill("history", "--snapshot", "2026-11-01");
     expect(result).toMatchObject({ code: 0, stderr: "" });
     expect(result.stdout).toContain("drill: 10 of 10 messages of ");
-    expect(await drill("history", "--snapshot", "2026-11-02")).toMatchObject({ code: 1 });
+    expect(await drill("history", "--snapshot", "2026-11-02")).toExit(1);
   });
 
   it("refuses a number that is none, and a user without a server", async () => {
-    expect(await drill("good", "--messages", "0")).toMatchObject({ code: 2 });
+    expect(await drill("good", "--messages", "0")).toExit(2);
     const result = await drill("good", "--user", "bob");
-    expect(result).toMatchObject({ code: 2 });
+    expect(result).toExit(2);
     expect(result.stderr).toContain("--user needs --server");
   });
 
   it.each([REMOTE.rsync, REMOTE.sftp, REMOTE.rrsync])("reads them from a host by $name", async (kind) => {
     await using host = await openRemote(kind);
-    expect(await runRemote({ host, server, name: "mail" })).toMatchObject({ code: 0 });
+    expect(await runRemote({ host, server, name: "mail" })).toExit(0);
     const args = ["drill", host.destination("mail"), "--messages", "1000", "--json", ...host.options];
     const result = await runBackup(args, host.env);
     expect(result).toMatchObject({ code: 0, stderr: "" });
@@ -239,7 +239,7 @@ describe("backup drill --server", () => {
       const { child, result } = startBackup(["drill", at("good"), "--messages", "1000", ...asking(server)]);
       await untilThere(server);
       child.kill(signal);
-      expect(await result).toMatchObject({ code: 130 });
+      expect(await result).toExit(130);
       expect(await readServer(server)).toEqual(before);
     }
   });

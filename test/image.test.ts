@@ -113,7 +113,7 @@ describe("one action", () => {
     const options = ["--ssh-port", `${sshd.port}`, "--json"];
     const args = ["imap", "alice", there("passphrase"), ...source(), ...options];
     const result = await image.run([...HARDENED, "--tmpfs", "/tmp", ...mounts], args);
-    expect(result).toMatchObject({ code: 0 });
+    expect(result).toExit(0);
     await expectMirrored(join(sshd.path, "passphrase"));
   });
 
@@ -136,7 +136,7 @@ describe("one action", () => {
     const { mounts } = await makePlace("no-tmp");
     const args = ["imap", "alice", there("no-tmp"), ...source(), "--ssh-port", `${sshd.port}`];
     const result = await image.run([...HARDENED, ...mounts], args);
-    expect(result).toMatchObject({ code: 1 });
+    expect(result).toExit(1);
     expect(result.stderr).toMatch(/^backup: .*\/tmp.*\n$/);
   });
 
@@ -145,7 +145,7 @@ describe("one action", () => {
     await rm(join(secrets, "known_hosts"));
     const args = ["imap", "alice", there("no-known-hosts"), ...source(), "--ssh-port", `${sshd.port}`];
     const result = await image.run([...HARDENED, "--tmpfs", "/tmp", ...mounts], args);
-    expect(result).toMatchObject({ code: 1 });
+    expect(result).toExit(1);
     expect(result.stderr).toContain(sshd.hostKeys[0]?.fingerprint);
     expect(result.stderr).toMatch(/cannot be pinned in \S+, which is not writable\. .*--host-key-fingerprint/);
   });
@@ -157,7 +157,7 @@ describe("one action", () => {
     const name = await image.start([...HARDENED, ...mounts], args);
     await until("the transfer stands still", async () => proxy.struck > 0);
     const result = await image.stop(name);
-    expect(result).toMatchObject({ code: 130 });
+    expect(result).toExit(130);
     expect(result.stderr).toContain("stopped by SIGTERM");
     expect(result.seconds).toBeLessThan(9);
     proxy.fault = undefined;
@@ -184,7 +184,7 @@ describe("a script", () => {
     const { secrets, data, mounts } = await makePlace(`script-${mode}`, { files: { backup: shebang + script() } });
     await chmod(join(secrets, "backup"), mode);
     const result = await image.run([...HARDENED, "--tmpfs", "/tmp", ...mounts], []);
-    expect(result, name).toMatchObject({ code: 1 });
+    expect(result, name).toExit(1);
     expect(result.stdout).toMatch(/OK .*alice → \/data\/first/);
     expect(result.stdout).toMatch(/KO .*bob → \/data\/second/);
     expect(result.stdout).toMatch(/3 actions: 2 OK, 1 KO/);
@@ -207,11 +207,11 @@ describe("a script", () => {
     const name = await image.start(options, []);
     await until("the transfer stands still", async () => proxy.struck > 0);
     const result = await image.stop(name);
-    expect(result).toMatchObject({ code: 130 });
+    expect(result).toExit(130);
     expect(result.stdout).toMatch(/INTERRUPTED .*alice → \/data\/alice/);
     expect(result.seconds).toBeLessThan(9.5);
     proxy.fault = undefined;
-    expect(await image.run(options, [])).toMatchObject({ code: 0 });
+    expect(await image.run(options, [])).toExit(0);
     await expectMirrored(join(data, "alice"));
   });
 });
@@ -248,7 +248,7 @@ describe("a plan", () => {
     const text = await image.engine.mustDocker(["exec", name, "cat", "/tmp/backup-health.json"]);
     expect(Date.now() - Date.parse(JSON.parse(text).at)).toBeLessThan(30_000);
     const result = await image.stop(name);
-    expect(result).toMatchObject({ code: 0 });
+    expect(result).toExit(0);
     expect(result.seconds).toBeLessThan(5);
   });
 
@@ -259,7 +259,7 @@ describe("a plan", () => {
     const name = await watch(mounts);
     await until("an action failed", async () => (await healthOf(name)) === "running unhealthy");
     expect(await inspect(name, "{{json .State.Health.Log}}")).toMatch(/bob[^"]*failed|failed[^"]*bob/);
-    expect(await image.stop(name)).toMatchObject({ code: 0 });
+    expect(await image.stop(name)).toExit(0);
   });
 });
 
@@ -282,7 +282,7 @@ describe("the image", () => {
 
   it.each(["bash", "rsync", "tini", "node"])("has %s", async (program) => {
     const result = await inside(program, "--version");
-    expect(result).toMatchObject({ code: 0 });
+    expect(result).toExit(0);
     expect(result.stdout).toMatch(/\d+\.\d+/);
   });
 

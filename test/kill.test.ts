@@ -121,9 +121,9 @@ describe("SIGKILL at any moment", () => {
     await together(async (destination) => {
       const ours = join(destination, ".backup");
       // The last kill may have left nothing at all.
-      expect(await runBackup(argumentsFor(destination))).toMatchObject({ code: 0 });
+      expect(await runBackup(argumentsFor(destination))).toExit(0);
       for (const name of await readdir(ours)) await utimes(join(ours, name), 0, 0);
-      expect(await runBackup(argumentsFor(destination))).toMatchObject({ code: 0 });
+      expect(await runBackup(argumentsFor(destination))).toExit(0);
       expect(await treeOf(destination, account)).toEqual(expectedTree(account));
       expect((await readdir(ours)).toSorted()).toEqual(["checkpoint.json", "report.json", "tmp"]);
     });
@@ -270,7 +270,7 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
     await setTimeout(50);
     await interrupted(run, signal);
     server.fault = undefined;
-    expect(await runBackup(run.args)).toMatchObject({ code: 0 });
+    expect(await runBackup(run.args)).toExit(0);
     expect(await readTree(run.destination)).toEqual(modelTree(server.folders));
   });
 });

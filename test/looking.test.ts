@@ -336,7 +336,7 @@ describe("backup export", { timeout: PATIENT_MS }, () => {
 
   it("takes what terms and folders choose, and makes nothing where that is nothing", async () => {
     const args = ["--eml", "--folder", "Look*", "--folder", "INBOX", "from:jurgen"];
-    expect(await runBackup(["export", backup.path, at("some"), ...args])).toMatchObject({ code: 0 });
+    expect(await runBackup(["export", backup.path, at("some"), ...args])).toExit(0);
     expect(await filesIn(at("some"))).toHaveLength(1);
     const none = await runBackup(["export", backup.path, at("none"), "--mbox", "folder:Nowhere"]);
     expect(none).toMatchObject({
@@ -378,8 +378,8 @@ describe("backup export", { timeout: PATIENT_MS }, () => {
       expect([1, 2]).toContain(result.code);
     }
     expect((await readdir(backup.directory.path)).toSorted()).toEqual(before);
-    expect(await runBackup(["export", backup.path, at("x"), "--zip", "--eml"])).toMatchObject({ code: 2 });
-    expect(await runBackup(["export", backup.path, at("x")])).toMatchObject({ code: 2 });
+    expect(await runBackup(["export", backup.path, at("x"), "--zip", "--eml"])).toExit(2);
+    expect(await runBackup(["export", backup.path, at("x")])).toExit(2);
   });
 });
 
@@ -459,7 +459,7 @@ describe.each([REMOTE.rsync, REMOTE.sftp, REMOTE.rrsync])("on another host: $nam
     expect(shown.stdout).toBe((await show("Looking/1")).stdout);
     expect((await run("show", "Looking/1", "--headers")).stdout).toContain("Subject: Café und Gruß");
     expect((await run("search", "needle")).stdout).toBe((await search("needle")).stdout);
-    expect(await run("export", join(host.directory, "out"), "--eml", "folder:Looking")).toMatchObject({ code: 0 });
+    expect(await run("export", join(host.directory, "out"), "--eml", "folder:Looking")).toExit(0);
     expect(await filesIn(join(host.directory, "out"))).toHaveLength(3);
   });
 });

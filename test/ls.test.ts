@@ -72,7 +72,7 @@ const messagesIn = async (name: string, folder: string): Promise<readonly string
 
 describe("backup ls", () => {
   it("shows every folder with the server's count and the files that are here, and writes nothing", async () => {
-    expect(await mirror("a")).toMatchObject({ code: 0 });
+    expect(await mirror("a")).toExit(0);
     const before = await stateOf(at("a"));
     const { folders } = await readServer(server);
     const result = await ls("a");
@@ -120,14 +120,14 @@ describe("backup ls", () => {
       /^INBOX: changed since the last run: \d+ files \([\d.]+ kB\) here, and it left \d+ \([\d.]+ kB\)\nThe next run[^\n]*\n$/,
     );
     await mirror("a");
-    expect(await ls("a")).toMatchObject({ code: 0 });
+    expect(await ls("a")).toExit(0);
     await writeFile(other, "");
     const cut = await ls("a", "--json");
     expect(cut.code).toBe(3);
     expect(listedBy(cut).collections.flatMap(({ name, different }) => (different ? [name] : []))).toEqual(["INBOX"]);
     expect((await ls("a", "-q")).stdout).toMatch(/\nThe next run.*--full.*\n$/);
     await mirror("a", "--full");
-    expect(await ls("a")).toMatchObject({ code: 0 });
+    expect(await ls("a")).toExit(0);
     await rm(join(at("a"), "Archive/2023"), { recursive: true });
     expect((await ls("a")).stdout).toMatch(/^Archive\/2023: changed since the last run: 0 files \(0 B\) here/m);
     await mirror("a");
@@ -162,14 +162,14 @@ describe("backup ls", () => {
     ]);
     if (poison) poison.odd = [];
     expect(await mirrorFake(fake, at("gap"))).toMatchObject({ exit: 0 });
-    expect(await ls("gap")).toMatchObject({ code: 0 });
+    expect(await ls("gap")).toExit(0);
   });
 
   it.each([REMOTE.rsync, REMOTE.sftp, REMOTE.rrsync])(
     "lists a backup on another host: $name",
     async (kind) => {
       await using host = await openRemote(kind);
-      expect(await runRemote({ host, server, name: "a" })).toMatchObject({ code: 0 });
+      expect(await runRemote({ host, server, name: "a" })).toExit(0);
       const list = () => runBackup(["ls", host.destination("a"), ...host.options], host.env);
       const before = await stateOf(host.at("a"));
       const good = await list();
@@ -182,8 +182,8 @@ describe("backup ls", () => {
       const bad = await list();
       expect(bad).toMatchObject({ code: 3, stderr: "" });
       expect(bad.stdout).toMatch(/^INBOX: changed since the last run/m);
-      expect(await runRemote({ host, server, name: "a" })).toMatchObject({ code: 0 });
-      expect(await list()).toMatchObject({ code: 0 });
+      expect(await runRemote({ host, server, name: "a" })).toExit(0);
+      expect(await list()).toExit(0);
       const none = await runBackup(["ls", host.destination("none"), ...host.options], host.env);
       expect(none).toMatchObject({ code: 1, stderr: expect.stringMatching(/^backup: there is no backup at /) });
       expect(none.stdout).not.toMatch(/folder/);
@@ -217,9 +217,9 @@ describe("backup ls", () => {
       expect(result.stdout).toMatch(/nothing says whether this is all; run the backup again$/m);
     }
     expect(listedBy(await ls("broken", "--json"))).toMatchObject({ whole: false, report: null });
-    expect(await mirror("broken")).toMatchObject({ code: 0 });
-    expect(await ls("broken")).toMatchObject({ code: 0 });
+    expect(await mirror("broken")).toExit(0);
+    expect(await ls("broken")).toExit(0);
     await rm(join(at("broken"), ".backup/checkpoint.json"));
-    expect(await ls("broken")).toMatchObject({ code: 0 });
+    expect(await ls("broken")).toExit(0);
   });
 });

@@ -57,25 +57,25 @@ describe("Dovecot with several namespaces", () => {
 
   it("has the personal ones mirrored, also one that is not listed with the first, and names what is left out", async () => {
     const result = await mirror();
-    expect(result).toMatchObject({ code: 0 });
+    expect(result).toExit(0);
     expect(await filled()).toEqual(["Mine", "Second/Old"]);
     const warnings = eventsOf(result).flatMap((event) => (event.type === "warning" ? [event.message] : []));
     expect(warnings).toEqual([expect.stringMatching(/left out, --namespace other,shared takes them: .*Public\/News/)]);
   });
 
   it("has the shared ones too when they are asked for, and leaves them alone afterwards", async () => {
-    expect(await mirror("--namespace", "shared")).toMatchObject({ code: 0 });
+    expect(await mirror("--namespace", "shared")).toExit(0);
     expect(await filled()).toEqual(["Board/Minutes", "Mine", "Public/News", "Second/Old"]);
     const again = await mirror();
-    expect(again).toMatchObject({ code: 0 });
+    expect(again).toExit(0);
     expect(reportOf(again)).toMatchObject({ added: 0, removed: 0 });
     expect(await filled()).toHaveLength(4);
   });
 
   it("has one that is asked for and is not there reported, and deletes nothing", async () => {
     const result = await mirror("--namespace", "other,shared");
-    expect(result).toMatchObject({ code: 3 });
+    expect(result).toExit(3);
     expect(reportOf(result)).toMatchObject({ result: "partial", failed: 1, removed: 0 });
-    expect(await mirror("--namespace", "public")).toMatchObject({ code: 2 });
+    expect(await mirror("--namespace", "public")).toExit(2);
   });
 });

@@ -35,10 +35,10 @@ const snapshot = (name: string, day: string, ...more: string[]): Promise<Result>
 
 describe("backup ls of a history", () => {
   it("lists the snapshots, and the folders of the newest or of the one that is asked for", async () => {
-    expect(await snapshot("ls", "2026-10-31")).toMatchObject({ code: 0 });
+    expect(await snapshot("ls", "2026-10-31")).toExit(0);
     await using appender = await openAppender(loginOf(server));
     await appender.append("Empty", [{ bytes: Buffer.from("Subject: new\r\n\r\nnew\r\n") }]);
-    expect(await snapshot("ls", "2026-11-02")).toMatchObject({ code: 0 });
+    expect(await snapshot("ls", "2026-11-02")).toExit(0);
     await appender.expunge("Empty", [1]);
     const before = await frozen(at("ls"));
 
@@ -66,7 +66,7 @@ describe("backup ls of a history", () => {
     expect(missing.stderr).toContain(
       "has no snapshot of 2026-11-01; those nearest to it are of 2026-10-31, 2026-11-02",
     );
-    expect(await runBackup(["ls", at("ls"), "--snapshot", "yesterday"])).toMatchObject({ code: 2 });
+    expect(await runBackup(["ls", at("ls"), "--snapshot", "yesterday"])).toExit(2);
     expect(await frozen(at("ls"))).toEqual(before);
   });
 });
@@ -74,7 +74,7 @@ describe("backup ls of a history", () => {
 describe("backup prune", () => {
   it("removes what nothing keeps, and says why it keeps the rest", async () => {
     for (const day of ["2026-09-30", "2026-10-30", "2026-10-31", "2026-11-01", "2026-11-02"])
-      expect(await snapshot("prune", day)).toMatchObject({ code: 0 });
+      expect(await snapshot("prune", day)).toExit(0);
     await mkdir(at("prune/2026/09/15"));
     await writeFile(at("prune/2026/09/15/photo.jpg"), "mine");
     const before = await frozen(at("prune"));
@@ -97,15 +97,15 @@ describe("backup prune", () => {
     expect(await publishedDays(at("prune"))).toEqual(["2026/09/15", "2026/10/31", "2026/11/02"]);
     expect(await frozen(at("prune/2026/10/31"))).toEqual(kept);
     expect(await readdir(at("prune/.backup/removing"))).toEqual([]);
-    expect(await snapshot("prune", "2026-11-03")).toMatchObject({ code: 0 });
+    expect(await snapshot("prune", "2026-11-03")).toExit(0);
   });
 
   it("needs to be told what to keep, and a history", async () => {
-    expect(await snapshot("needs", "2026-09-30")).toMatchObject({ code: 0 });
+    expect(await snapshot("needs", "2026-09-30")).toExit(0);
     for (const options of [[], ["--keep-last", "0"], ["--keep-last", "-1"], ["--keep-daily", "1.5"]])
-      expect(await runBackup(["prune", at("needs"), ...options]), options.join(" ")).toMatchObject({ code: 2 });
+      expect(await runBackup(["prune", at("needs"), ...options]), options.join(" ")).toExit(2);
     const none = await runBackup(["prune", at("nowhere"), "--keep-last", "1"]);
-    expect(none).toMatchObject({ code: 1 });
+    expect(none).toExit(1);
     expect(none.stderr).toContain("has no snapshots");
     expect(await publishedDays(at("needs"))).toEqual(["2026/09/30"]);
   });
@@ -117,10 +117,10 @@ describe("backup prune", () => {
       await using host = await openRemote(kind);
       for (const day of ["2026-10-31", "2026-11-01"]) {
         const more = ["--hist", "--histdate", day];
-        expect(await runRemote({ host, server, name: "mail", more })).toMatchObject({ code: 0 });
+        expect(await runRemote({ host, server, name: "mail", more })).toExit(0);
       }
       const args = ["prune", host.destination("mail"), ...host.options, "--keep-last", "1"];
-      expect(await runBackup(args, host.env)).toMatchObject({ code: 0 });
+      expect(await runBackup(args, host.env)).toExit(0);
       expect(await publishedDays(host.at("mail"))).toEqual(["2026/11/01"]);
       const listed = await runBackup(["ls", host.destination("mail"), ...host.options, "--json"], host.env);
       expect(JSON.parse(listed.stdout.split("\n").findLast((line) => line !== "") ?? "")).toMatchObject({
@@ -143,13 +143,13 @@ describe("backup prune", () => {
 ${extra}`;
     for (const [index, day] of ["2026-10-01", "2026-10-02", "2026-10-03"].entries()) {
       await writeFile(at("plan.yaml"), plan(day));
-      expect(await runBackup(["run", at("plan.yaml")]), `${index}`).toMatchObject({ code: 0 });
+      expect(await runBackup(["run", at("plan.yaml")]), `${index}`).toExit(0);
     }
     expect(await publishedDays(at("plan"))).toEqual(["2026/10/02", "2026/10/03"]);
     await writeFile(at("plan.yaml"), plan("2026-10-04", "    folder: [INBOX, Missing]\n"));
-    expect(await runBackup(["run", at("plan.yaml"), "--dry-run"])).toMatchObject({ code: 3 });
+    expect(await runBackup(["run", at("plan.yaml"), "--dry-run"])).toExit(3);
     expect(await publishedDays(at("plan"))).toEqual(["2026/10/02", "2026/10/03"]);
-    expect(await runBackup(["run", at("plan.yaml")])).toMatchObject({ code: 3 });
+    expect(await runBackup(["run", at("plan.yaml")])).toExit(3);
     expect(await publishedDays(at("plan"))).toEqual(["2026/10/02", "2026/10/03", "2026/10/04"]);
   });
 });

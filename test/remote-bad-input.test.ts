@@ -425,7 +425,7 @@ code=$?
 exit $code`,
     );
     const result = await runRemote({ host, server, name: "a" });
-    expect(result).toMatchObject({ code: 0 });
+    expect(result).toExit(0);
     expect(events(result).find(({ type }) => type === "transport")).toMatchObject({ transport: "rsync" });
     expect(await readFile(count, "utf8")).toBe("xx");
     await mirrored(host);

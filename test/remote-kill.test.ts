@@ -253,7 +253,7 @@ test("rsync goes on with a large file where it was when the line is cut", async 
   const running = await startRemote({ host, server: account, name: "a", more: ["--bwlimit", "6000"] });
   await expect.poll(() => host.proxy.bytes.fromClient, { interval: 1, timeout: 20_000 }).toBeGreaterThan(0.7 * size);
   host.proxy.cutAll();
-  expect(await running.result).toMatchObject({ code: 0 });
+  expect(await running.result).toExit(0);
   expect(await readTree(host.at("a"))).toEqual(modelTree(fake.folders));
   // From the beginning it would have been 1.7 times as much.
   expect(host.proxy.bytes.fromClient).toBeLessThan(1.4 * size);
@@ -276,13 +276,13 @@ describe.each(KINDS)("$name", (kind) => {
       const before = host.proxy.connections;
       await strike(host);
       const result = await running.result;
-      expect(result).toMatchObject({ code: 0 });
+      expect(result).toExit(0);
       expect(host.proxy.connections).toBeGreaterThan(before);
       expect(await readdir(host.temporary)).toEqual([]);
       const published = await readPublished(host.at("a"));
       expect(published).toHaveLength(40);
       // What the host had half goes with the next run at the latest.
-      expect(await (await startRemote({ host, server: fake, name: "a" })).result).toMatchObject({ code: 0 });
+      expect(await (await startRemote({ host, server: fake, name: "a" })).result).toExit(0);
       expect(await readTree(host.at("a"))).toEqual(modelTree(fake.folders));
       expect(await leftovers(host, "a")).toEqual([]);
     },
@@ -302,7 +302,7 @@ describe.each(KINDS)("$name", (kind) => {
       expect(await readdir(host.temporary)).toEqual([]);
       expect(await programsOf(host)).toEqual([]);
       await readPublished(host.at("a"));
-      expect(await (await startRemote({ host, server: fake, name: "a" })).result).toMatchObject({ code: 0 });
+      expect(await (await startRemote({ host, server: fake, name: "a" })).result).toExit(0);
       expect(await readTree(host.at("a"))).toEqual(modelTree(fake.folders));
       expect(await leftovers(host, "a")).toEqual([]);
     },
@@ -323,7 +323,7 @@ describe.each(KINDS)("$name", (kind) => {
     }
     host.proxy.fault = undefined;
     // What a run had no time to remove goes with the next one.
-    expect(await (await startRemote({ host, server: fake, name: "a" })).result).toMatchObject({ code: 0 });
+    expect(await (await startRemote({ host, server: fake, name: "a" })).result).toExit(0);
     expect(await readTree(host.at("a"))).toEqual(modelTree(fake.folders));
     expect(await leftovers(host, "a")).toEqual([]);
   }, 60_000);
@@ -344,7 +344,7 @@ describe.each(KINDS)("$name", (kind) => {
     expect(second).toMatchObject({ code: 1, stdout: expect.stringContaining('"LEASE_HELD"') });
     expect(second.stderr).toMatch(/^backup: another run is writing to .* process \d+ on [^\n]*\n$/);
     await interrupted(first, "SIGTERM");
-    expect(await (await startRemote({ host, server: fake, name: "a" })).result).toMatchObject({ code: 0 });
+    expect(await (await startRemote({ host, server: fake, name: "a" })).result).toExit(0);
     expect(await readTree(host.at("a"))).toEqual(modelTree(fake.folders));
     expect(await leftovers(host, "a")).toEqual([]);
   }, 60_000);

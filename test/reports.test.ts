@@ -134,7 +134,7 @@ describe("a run that is reported", () => {
     await using smtp = await startSmtpServer();
     await using http = await startHttpServer();
     const env = { ...everyReport(smtp, http), MAIL_ON: "failure" };
-    expect(await runBackup(args(), env)).toMatchObject({ code: 0 });
+    expect(await runBackup(args(), env)).toExit(0);
     const success = await metric("backup_last_success_timestamp_seconds");
     const done = await runBackup(args(wrong), env);
     expect(done.code).toBe(1);
@@ -219,7 +219,7 @@ describe("a run that is reported", () => {
     const log = join(directory.path, "hook.log");
     await writeFile(hook, `#!/bin/sh\necho "$BACKUP_RESULT" >> ${log}\ncat > /dev/null\n`);
     await chmod(hook, 0o700);
-    expect(await runBackup(args(), { BACKUP_BEFORE: hook, BACKUP_AFTER: hook })).toMatchObject({ code: 0 });
+    expect(await runBackup(args(), { BACKUP_BEFORE: hook, BACKUP_AFTER: hook })).toExit(0);
     expect(await readFile(log, "utf8")).toBe("\nok\n");
   });
 });

@@ -166,10 +166,10 @@ describe("backup restore imap", () => {
     );
 
     const none = await restore(other, "backup", "--folder", "Nope");
-    expect(none).toMatchObject({ code: 2 });
+    expect(none).toExit(2);
     expect(none.stderr).toContain("no folder matches --folder 'Nope'; the backup has ");
     const some = await restore(other, "backup", "--folder", "Nope", "--folder", "INBOX");
-    expect(some).toMatchObject({ code: 3 });
+    expect(some).toExit(3);
   });
 
   it.each([
@@ -194,7 +194,7 @@ describe("backup restore imap", () => {
       await other.createFolder(name);
       await other.append(name, makeMessages({ count: 3, seed: 50 + index, maxBytes: 2000 }));
     }
-    expect(await runBackup(["imap", "alice", at("names"), ...accountOf(slashed)])).toMatchObject({ code: 0 });
+    expect(await runBackup(["imap", "alice", at("names"), ...accountOf(slashed)])).toExit(0);
     const names = async (server: MailServer) => Object.keys(contentsOf(await readServer(server))).toSorted();
     const bySeparator = { "/": ["a_b", "a_b_", "c_d/e_f"], ".": ["a_b", "a_b_", "c_d/e_f"] };
     for (const separator of ["/", "."] as const) {
@@ -232,7 +232,7 @@ describe("backup restore imap", () => {
     expect(failures.map(({ message }) => message).join("\n")).toMatch(/NUL characters[^]*|is damaged[^]*/);
     for (const uid of [9001, 9002, 9003, 9004])
       expect(failures.some(({ item }) => item?.includes(`U${uid}D`))).toBe(true);
-    expect(await restore(target, name)).toMatchObject({ code: 3 });
+    expect(await restore(target, name)).toExit(3);
     expect(totalOf(await readServer(target))).toBe(totalOf(account) + 1);
   });
 
@@ -331,7 +331,7 @@ plugin {
     expect(await wrong("--to-folder", "a//b")).toContain("--to-folder takes a folder's name");
     expect(await wrong("--connections", "0")).toContain("--connections takes a whole number from 1 to 16");
     const nothing = await restore(source, "nothing-here");
-    expect(nothing).toMatchObject({ code: 1 });
+    expect(nothing).toExit(1);
     expect(nothing.stderr).toContain("there is no backup at");
   });
 });
@@ -339,7 +339,7 @@ plugin {
 describe.each([REMOTE.rsync, REMOTE.sftp, REMOTE.rrsync])("from another host: $name", (kind) => {
   it("brings all of it", async () => {
     await using host = await openRemote(kind);
-    expect(await runRemote({ host, server: source, name: "mail" })).toMatchObject({ code: 0 });
+    expect(await runRemote({ host, server: source, name: "mail" })).toExit(0);
     await using target = await startDovecot({ separator: "." });
     const args = [
       "restore",

@@ -64,8 +64,8 @@ describe("a snapshot of a history", () => {
     const shown = await look("show", "INBOX/1", "--raw", "--snapshot", FIRST);
     expect(shown).toMatchObject({ code: 0, stdout: "Subject: first of all\r\n\r\nthe first text\r\n" });
     expect(await look("show", "INBOX/1", "--raw")).toMatchObject({ code: 1, stdout: "" });
-    expect(await look("export", at("old.eml"), "--eml", "--snapshot", FIRST)).toMatchObject({ code: 0 });
-    expect(await look("export", at("new.eml"), "--eml")).toMatchObject({ code: 0 });
+    expect(await look("export", at("old.eml"), "--eml", "--snapshot", FIRST)).toExit(0);
+    expect(await look("export", at("new.eml"), "--eml")).toExit(0);
     expect((await look("export", at("all.mbox"), "--mbox", "--json", "--snapshot", FIRST)).stdout).toContain(
       '"messages":3',
     );
@@ -80,7 +80,7 @@ describe("a snapshot of a history", () => {
     expect(older).toMatchObject({ code: 0, stderr: "" });
     expect(restoredBy(older)).toMatchObject({ restored: 1, present: totalOf(now) });
     expect(contentsOf(await readServer(target))).toEqual(contentsOf(before));
-    expect(await restore(target, "--snapshot", "2024-10-01")).toMatchObject({ code: 1 });
+    expect(await restore(target, "--snapshot", "2024-10-01")).toExit(1);
   });
 
   // Last: it damages the history.
@@ -90,16 +90,16 @@ describe("a snapshot of a history", () => {
     await flip(join(dayAt(SECOND), path), 10);
     const damaged = await readFile(join(dayAt(SECOND), path));
     const older = await look("verify", ...repair, "--snapshot", FIRST);
-    expect(older).toMatchObject({ code: 2 });
+    expect(older).toExit(2);
     expect(older.stderr).toContain("is not the newest snapshot, and older ones are never changed");
-    expect(await look("verify")).toMatchObject({ code: 3 });
+    expect(await look("verify")).toExit(3);
     const repaired = await look("verify", ...repair, "--json");
-    expect(repaired).toMatchObject({ code: 0 });
+    expect(repaired).toExit(0);
     expect(eventsOf(repaired).at(-1)).toMatchObject({ good: true, damaged: 0 });
     expect(await look("verify")).toMatchObject({ code: 0, stderr: "" });
     // In the days before the damaged bytes are the same file.
     for (const day of [FIRST, SECOND]) {
-      expect(await look("verify", "--snapshot", day)).toMatchObject({ code: 3 });
+      expect(await look("verify", "--snapshot", day)).toExit(3);
       expect((await readFile(join(dayAt(day), path))).equals(damaged)).toBe(true);
     }
   });

@@ -100,7 +100,7 @@ describe("backup verify", () => {
     await writeFile(join(root, "INBOX/dovecot-keywords"), "0 $Forwarded\n\0\0\0");
     const folder = three.slice(0, three.indexOf("/cur/"));
     const result = await verify("wrong");
-    expect(result).toMatchObject({ code: 3 });
+    expect(result).toExit(3);
     const lines = result.stderr.trimEnd().split("\n");
     expect(lines).toHaveLength(9);
     for (const line of [
@@ -113,7 +113,7 @@ describe("backup verify", () => {
     expect(result.stderr).toMatch(/^DAMAGED: .* has 3 bytes, and its name says \d+$/m);
     expect(result.stderr).toMatch(new RegExp(`^CHANGED: ${folder} does not hold what the last run left`, "m"));
     expect(result.stdout).toMatch(/^143 messages, .*: 3 files damaged, 6 other problems\n.*--repair --server SERVER/);
-    expect(await repair("wrong")).toMatchObject({ code: 0 });
+    expect(await repair("wrong")).toExit(0);
     expect(await verify("wrong")).toMatchObject({ code: 0, stderr: "" });
     await readTree(root);
   });
@@ -125,7 +125,7 @@ describe("backup verify", () => {
       code: 3,
       stderr: expect.stringMatching(/^DAMAGED: INBOX\/dovecot-keywords does not say which keyword a.* is\n$/),
     });
-    expect(await repair("keywords")).toMatchObject({ code: 0 });
+    expect(await repair("keywords")).toExit(0);
     expect(await readTree(root)).toEqual(await readTree(at("good")));
   });
 
@@ -152,7 +152,7 @@ describe("backup verify", () => {
     expect(Number(read)).toBeLessThan(90);
     const [one = ""] = await messagesIn(root);
     await truncate(join(root, one), 1);
-    expect(await verify("sample", "--sample", "0.001%")).toMatchObject({ code: 3 });
+    expect(await verify("sample", "--sample", "0.001%")).toExit(3);
   });
 
   it("refuses what it cannot verify, and says why", async () => {
@@ -185,7 +185,7 @@ describe("backup verify --server", () => {
     await cp(join(root, `${flagged.replace(/:2,.*/, "")}:2,RT`), join(root, extra));
     const before = await readdir(root, { recursive: true });
     const result = await verify("compared", ...asking(), "--json");
-    expect(result).toMatchObject({ code: 3 });
+    expect(result).toExit(3);
     expect(endOf(result).server?.differences).toEqual([
       { path: "INBOX", name: "INBOX", missing: [idOf(lost)], superfluous: [idOf(extra)], other: [idOf(flagged)] },
     ]);
@@ -199,8 +199,8 @@ describe("backup verify --server", () => {
   it("refuses the account of another, and a password that is wrong", async () => {
     const other = await writeSecret(directory.path, "other.password", "wrong");
     const given = ["--server", `imaps://localhost:${server.tlsPort}`, "--tls-ca", server.caFile];
-    expect(await verify("good", ...given, "--srcsecret", other)).toMatchObject({ code: 1 });
-    expect(await verify("good", ...given, "--srcsecret", secret, "--user", "bob")).toMatchObject({ code: 1 });
+    expect(await verify("good", ...given, "--srcsecret", other)).toExit(1);
+    expect(await verify("good", ...given, "--srcsecret", secret, "--user", "bob")).toExit(1);
   });
 });
 
@@ -210,7 +210,7 @@ describe("backup verify --repair", () => {
     const root = await copy(name);
     const { damaged, lost } = await wreck(root, 40, seededRandom(seed));
     const found = await verify(name, "--json");
-    expect(found).toMatchObject({ code: 3 });
+    expect(found).toExit(3);
     expect(damagedFiles(found)).toEqual(damaged);
     const compared = await verify(name, ...asking(), "--json");
     const cut = damageOf(compared).filter(({ kind }) => kind === "size");
@@ -235,7 +235,7 @@ describe("backup verify --repair", () => {
       await appender.createFolder("Gone");
       await appender.append("Gone", [{ bytes: Buffer.from("Subject: 1\r\n\r\none") }]);
       await appender.append("Gone", [{ bytes: Buffer.from("Subject: 2\r\n\r\ntwo") }]);
-      expect(await mirror("gone")).toMatchObject({ code: 0 });
+      expect(await mirror("gone")).toExit(0);
       await appender.expunge("Gone", [1]);
     }
     const root = at("gone");
@@ -244,7 +244,7 @@ describe("backup verify --repair", () => {
     const lost = messages.find((path) => /U1D/.test(path)) ?? "";
     const bytes = await readFile(join(root, lost));
     const result = await repair("gone", "--json");
-    expect(result).toMatchObject({ code: 3 });
+    expect(result).toExit(3);
     expect(damagedFiles(result)).toEqual([lost, ...messages].toSorted());
     expect(await readFile(join(root, lost))).toEqual(bytes);
     const again = await verify("gone");
@@ -270,7 +270,7 @@ describe("backup verify --repair", () => {
     async (kind) => {
       const hasShell = kind === REMOTE.rsync || kind === REMOTE.sftp;
       await using host = await openRemote(kind);
-      expect(await runRemote({ host, server, name: "a" })).toMatchObject({ code: 0 });
+      expect(await runRemote({ host, server, name: "a" })).toExit(0);
       const root = host.at("a");
       const good = await readTree(root);
       const there = (...more: string[]) =>
@@ -283,11 +283,11 @@ describe("backup verify --repair", () => {
       expect(endOf(whole)).toMatchObject({ good: true, files: 144, readFiles: 144 });
       const { damaged } = await wreck(root, 24, seededRandom(7));
       const found = await there();
-      expect(found).toMatchObject({ code: 3 });
+      expect(found).toExit(3);
       expect(damagedFiles(found)).toEqual(damaged);
-      expect(await there(...asking(), "--repair")).toMatchObject({ code: 0 });
+      expect(await there(...asking(), "--repair")).toExit(0);
       expect(await readTree(root)).toEqual(good);
-      expect(await there()).toMatchObject({ code: 0 });
+      expect(await there()).toExit(0);
     },
     180_000,
   );
@@ -296,14 +296,14 @@ describe("backup verify --repair", () => {
     "goes on when the connection is lost: $name",
     async (kind) => {
       await using host = await openRemote(kind);
-      expect(await runRemote({ host, server, name: "a" })).toMatchObject({ code: 0 });
+      expect(await runRemote({ host, server, name: "a" })).toExit(0);
       const [one = ""] = await messagesIn(host.at("a"));
       await flip(join(host.at("a"), one), 7);
       for (const afterBytes of [8000, 20_000]) {
         const { struck } = host.proxy;
         host.proxy.fault = { kind: "cut", afterBytes, times: 1 };
         const result = await runBackup(["verify", host.destination("a"), ...host.options, "--json"], host.env);
-        expect(result).toMatchObject({ code: 3 });
+        expect(result).toExit(3);
         expect(damagedFiles(result)).toEqual([one]);
         expect(endOf(result)).toMatchObject({ files: 144, readFiles: 144 });
         expect(host.proxy.struck).toBe(struck + 1);

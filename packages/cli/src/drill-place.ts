@@ -2,15 +2,15 @@ import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BackupError, type DrillPlace, drillInto, findSecret, systemCode } from "@backup/core";
+import { BackupError, type DrillPlace, drillInto, systemCode } from "@backup/core";
 import type { ActionContext } from "./action.js";
 import { atExit } from "./at-exit.js";
 import type { OpenBackup } from "./open-backup.js";
-import type { AccountArguments } from "./types/imap-account.js";
+import { type AccountArguments, accountContext } from "./types/imap-account.js";
 import { accountAt } from "./verify-server.js";
 
 /** Options that say where a drill restores to. */
-export interface DrillPlaceArguments extends Omit<AccountArguments, "user" | "server" | "connections"> {
+export interface DrillPlaceArguments extends Omit<AccountArguments, "user" | "server" | "connections" | "folder"> {
   readonly server?: string | undefined;
   readonly user?: string | undefined;
 }
@@ -25,22 +25,14 @@ export interface OpenDrillPlace {
 export async function openDrillPlace(
   { server, ...args }: DrillPlaceArguments,
   opened: OpenBackup,
-  { onEvent, debug, secrets }: ActionContext,
+  context: ActionContext,
 ): Promise<OpenDrillPlace> {
   if (server === undefined) return { place: drillHere, account: undefined };
   const account = accountAt({ ...args, server }, opened);
   const { user, tlsCa, timeout } = account;
   // Loaded when used: it costs start-up time.
   const { openImapDrill } = await import("@backup/imap");
-  const place = await openImapDrill(
-    { user, server, tlsCa, timeoutMs: timeout * 1000 },
-    {
-      onEvent,
-      trace: debug,
-      secret: (query) =>
-        findSecret({ ...query, parameter: args.srcsecret, option: "--srcsecret", directory: secrets, onEvent }),
-    },
-  );
+  const place = await openImapDrill({ user, server, tlsCa, timeoutMs: timeout * 1000 }, accountContext(args, context));
   return { place, account: `${user} at ${server}` };
 }
 

@@ -3,8 +3,7 @@ import type { Action, ActionContext } from "./action.js";
 import type { CommandContext } from "./commands/subcommand.js";
 import { JOURNAL } from "./journal.js";
 import { perform } from "./perform.js";
-import { jsonRenderer } from "./render/json.js";
-import { plainRenderer } from "./render/plain.js";
+import { rendererFor } from "./render/renderer-for.js";
 import { tellError } from "./render/error.js";
 import { isToldAtEnd } from "./render/outcome.js";
 import { formatSummary } from "./render/summary.js";
@@ -19,9 +18,7 @@ export async function runOne(
 ): Promise<number> {
   const { signal, debug, secrets, env, json, quiet } = context;
   const isPart = env[JOURNAL] !== undefined;
-  const renderer = json
-    ? jsonRenderer(process.stdout, { debug })
-    : plainRenderer(process.stdout, process.stderr, context);
+  const renderer = rendererFor(context);
   context.onLeave(() => renderer.close());
   const inner: ActionContext = { onEvent: renderer.event.bind(renderer), signal, debug, secrets, env };
   const { name, type, destination } = action;

@@ -5,9 +5,8 @@ import { type Command, describeEnd } from "./hooks.js";
 import { JOURNAL, type Journal, readJournal } from "./journal.js";
 import { type Ended, type Member, type ProcessGroup, startGroup, waitForGroup } from "./process-group.js";
 import { tellError } from "./render/error.js";
-import { jsonRenderer } from "./render/json.js";
 import { tellSummary } from "./render/outcome.js";
-import { plainRenderer } from "./render/plain.js";
+import { rendererFor } from "./render/renderer-for.js";
 import { reportSession } from "./report-session.js";
 import { type ActionResult, failedWith } from "./result.js";
 import { waitForBackground } from "./script-background.js";
@@ -35,9 +34,7 @@ const BESIDE_EVENTS: StdioOptions = ["ignore", 2, 2, "ignore", "ignore", "ignore
 
 /** Runs a script in which `backup` is a command, lists what became of each action; resolves to the exit status. */
 export async function runScript({ file, dryRun }: RunScriptOptions, context: CommandContext): Promise<number> {
-  const renderer = context.json
-    ? jsonRenderer(process.stdout, context)
-    : plainRenderer(process.stdout, process.stderr, context);
+  const renderer = rendererFor(context);
   const onEvent = renderer.event.bind(renderer);
   const command = await interpreterOf(file, context.secrets);
   const about = { name: file, type: "script", destination: "", dryRun, onEvent };

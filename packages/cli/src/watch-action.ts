@@ -14,9 +14,8 @@ import { HEALTH_FILE } from "./health.js";
 import { JOURNAL } from "./journal.js";
 import { perform } from "./perform.js";
 import { tellError } from "./render/error.js";
-import { jsonRenderer } from "./render/json.js";
 import { manyRenderer } from "./render/many.js";
-import { plainRenderer } from "./render/plain.js";
+import { rendererFor } from "./render/renderer-for.js";
 import type { Renderer } from "./render/renderer.js";
 import { RunNews } from "./render/run-news.js";
 import { reportSession } from "./report-session.js";
@@ -120,10 +119,7 @@ class Runs {
   async next(signal: AbortSignal): Promise<{ readonly result: SessionResult; readonly error: Error | undefined }> {
     const action = this.#action;
     const context = { ...this.#context, signal };
-    const { json, debug } = context;
-    const renderer = json
-      ? jsonRenderer(process.stdout, { debug })
-      : plainRenderer(process.stdout, process.stderr, context);
+    const renderer = rendererFor(context);
     this.#renderer = renderer;
     const onEvent = context.verbose
       ? renderer.event.bind(renderer)

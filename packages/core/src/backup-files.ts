@@ -3,7 +3,7 @@ import type { Holding, Inventory } from "./inventory.js";
 import type { Layout } from "./layout.js";
 import type { Known, Path } from "./model.js";
 import type { Store } from "./store.js";
-import { collectionsAt, directoriesOf, filesAt, stampsOf } from "./survey.js";
+import { collectionsAt, directoriesOf, filesAt, stampsOf } from "./collection-files.js";
 
 /** A backup that is looked at without its source. */
 export interface Looked {

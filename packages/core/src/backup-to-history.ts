@@ -133,7 +133,7 @@ function headOf(source: { readonly id: string }, { can }: Store): Checkpoint {
 async function begin<I extends Item>(options: HistoryOptions<I>, signal: AbortSignal): Promise<boolean> {
   const { source, store, day, onEvent = () => {} } = options;
   const previous = await rootCheckpoint(options, signal);
-  await checkOwnDays(options, { isNew: previous === undefined }, signal);
+  if (!previous) await checkOwnDays(options, signal);
   await writeCheckpoint(store, { ...headOf(source, store), history: true }, previous, signal);
   await clearLeftovers(store, signal);
   const days = await daysFor(options, signal);
@@ -153,16 +153,13 @@ async function begin<I extends Item>(options: HistoryOptions<I>, signal: AbortSi
 }
 
 /**
- * Before a history is claimed: what there is of it is this source's.
+ * Before a history is claimed that nothing but its snapshots knows of: they are this source's.
  * @throws BackupError DESTINATION_OTHER
  */
-async function checkOwnDays<I extends Item>(
-  { source, store, day, ...options }: HistoryOptions<I>,
-  { isNew }: { readonly isNew: boolean },
-  signal: AbortSignal,
-): Promise<void> {
-  const days = await daysFor({ source, store, day, ...options }, signal);
-  const [stranger] = isNew ? days.stale : [];
+async function checkOwnDays<I extends Item>(options: HistoryOptions<I>, signal: AbortSignal): Promise<void> {
+  const { source, store } = options;
+  const days = await daysFor(options, signal);
+  const [stranger] = days.stale;
   if (stranger !== undefined)
     throw new BackupError(
       "DESTINATION_OTHER",

@@ -3,7 +3,7 @@ import { readInventory, writeInventory } from "./inventory.js";
 import type { Layout } from "./layout.js";
 import type { Path } from "./model.js";
 import type { Store } from "./store.js";
-import { stampOf, stampsOf } from "./survey.js";
+import { stampOf, stampsOf } from "./collection-files.js";
 
 /**
  * Makes the checkpoint and the report of a clone speak of its own directories. Only of collections that were as the

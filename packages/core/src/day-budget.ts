@@ -16,7 +16,7 @@ interface Spent {
   readonly bytes: number;
 }
 
-const SPENT_FILE: Path = `${PRIVATE}/spent-today.json`;
+export const SPENT_FILE: Path = `${PRIVATE}/spent-today.json`;
 
 /** Bytes that are counted at once, before they are read: a run that is cut short has counted so much too much at most. */
 const PORTION = 32 * 1024 * 1024;

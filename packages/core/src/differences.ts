@@ -3,7 +3,8 @@ import type { EventSink } from "./events.js";
 import type { Collection, Item, Path, Unavailable } from "./model.js";
 import type { Source } from "./source.js";
 import type { Store } from "./store.js";
-import { type Compared, compareAll, stampsOf } from "./survey.js";
+import { stampsOf } from "./collection-files.js";
+import { type Compared, compareAll } from "./survey.js";
 
 export interface DifferencesInput<I extends Item = Item> {
   readonly source: Source<I>;

@@ -49,7 +49,7 @@ export type { Source, View } from "./source.js";
 export type { Cloned, Description, Digested, FileContent, Move, Place, Store } from "./store.js";
 export { type ReadAhead, readAhead } from "./read-ahead.js";
 export { LocalStore, type LocalStoreOptions } from "./local-store.js";
-export { type Lease, type LeaseFile, LEASE_TIMING, type LeaseTiming, takeLease } from "./lease.js";
+export { type Lease, type LeaseFile, LEASE_FILE, LEASE_TIMING, type LeaseTiming, takeLease } from "./lease.js";
 export { isDeadHere, processMark } from "./process-mark.js";
 export type { Flaw, Layout, Sidecars } from "./layout.js";
 export { type Holding, INVENTORY_FILE, type Inventory } from "./inventory.js";

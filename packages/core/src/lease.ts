@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { BackupError, isBackupError, systemCode } from "./errors.js";
+import type { Path } from "./model.js";
+import { PRIVATE } from "./paths.js";
 import { isDeadHere, processMark } from "./process-mark.js";
 
 /** The right to write to a destination, until it is disposed of. */
@@ -20,6 +22,9 @@ export interface LeaseFile {
   /** Removes the file if it has this content; false: it has another. */
   remove(text: string): Promise<boolean>;
 }
+
+/** Where a store keeps it. */
+export const LEASE_FILE: Path = `${PRIVATE}/lease.json`;
 
 interface Holder {
   /** Different for every lease that is ever taken. */

@@ -17,7 +17,7 @@ import { dirname, join, resolve } from "node:path";
 import { BackupError, isBackupError, systemCode, throwIfAborted } from "./errors.js";
 import { diskError, ignoring } from "./disk-error.js";
 import { backupAround, makeDurably } from "./local-directories.js";
-import { type Lease, type LeaseTiming, LEASE_TIMING, takeLease } from "./lease.js";
+import { LEASE_FILE, LEASE_TIMING, type Lease, type LeaseTiming, takeLease } from "./lease.js";
 import { cloneTree } from "./local-clone.js";
 import { clearLeaseLeftovers, localLeaseFile } from "./local-lease-file.js";
 import { digestFiles } from "./local-digests.js";
@@ -67,7 +67,7 @@ export class LocalStore implements Store {
     try {
       if (!this.#stat(dirname(temporary))) await this.#checkSurroundings();
       await makeDurably([dirname(temporary)]);
-      const file = join(this.#root, PRIVATE, "lease.json");
+      const file = join(this.#root, LEASE_FILE);
       const timing = this.#options.timing ?? LEASE_TIMING;
       const lease = await takeLease(localLeaseFile(file), this.name, timing);
       try {

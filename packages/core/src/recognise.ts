@@ -2,7 +2,8 @@ import { likeness } from "./likeness.js";
 import type { Candidate, Copy, Item, Known, Naming, Path, Proof } from "./model.js";
 import type { Source } from "./source.js";
 import type { Store } from "./store.js";
-import { type Survey, knownAt } from "./survey.js";
+import { knownAt } from "./collection-files.js";
+import type { Survey } from "./survey.js";
 
 /** Files with distinct bytes of one size and time: of more than these none is looked at. */
 const MOST_FILES = 8;

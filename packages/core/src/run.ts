@@ -20,7 +20,8 @@ import { recognise } from "./recognise.js";
 import type { Report } from "./report.js";
 import type { Source } from "./source.js";
 import type { Store } from "./store.js";
-import { type Survey, compareAll, directoriesOf, stampOf, stampsOf } from "./survey.js";
+import { directoriesOf, stampOf, stampsOf } from "./collection-files.js";
+import { type Survey, compareAll } from "./survey.js";
 import { type TransferOnce, transferOnce } from "./transfer-once.js";
 
 export interface BackupOptions<I extends Item = Item> {

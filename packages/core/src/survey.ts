@@ -1,10 +1,10 @@
 import { ahead } from "./ahead.js";
 import { type Checkpoint, type Seen } from "./checkpoint.js";
+import { collectionsAt, directoriesOf, knownAt, stampOf } from "./collection-files.js";
 import { type Delta, compare } from "./compare.js";
 import { BackupError, isBackupError, throwIfAborted } from "./errors.js";
 import type { EventSink } from "./events.js";
 import type { Inventory } from "./inventory.js";
-import type { Layout } from "./layout.js";
 import {
   type Collection,
   type Item,
@@ -79,30 +79,6 @@ const MOST_DELTAS = 30;
 
 /** Files that stay and are remembered, for what arrives with the same bytes; more would be most of the memory. */
 const MOST_STAYS = 100_000;
-
-/** The directories of a collection at the destination, parents first. */
-export function directoriesOf(path: Path, { leaves }: Pick<Layout, "leaves">): readonly Path[] {
-  return [path, ...leaves.map((leaf) => `${path}/${leaf}`)];
-}
-
-/** One text that changes when any directory of the collection does; undefined: one of them is missing. */
-export function stampOf(
-  path: Path,
-  source: Pick<Layout, "leaves">,
-  stamps: ReadonlyMap<Path, string>,
-): string | undefined {
-  const parts = directoriesOf(path, source).map((directory) => stamps.get(directory));
-  return parts.every((part) => part !== undefined) ? parts.join(" ") : undefined;
-}
-
-export async function stampsOf(
-  { leaves }: Pick<Layout, "leaves">,
-  store: Store,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<Path, string>> {
-  const directories = await store.directories(leaves, signal);
-  return new Map(directories.map(({ path, stamp }) => [path, stamp]));
-}
 
 /** Lists and compares every collection that may have changed. Writes nothing. */
 export async function compareAll<I extends Item>(input: SurveyInput<I>): Promise<Survey<I>> {
@@ -283,53 +259,10 @@ async function compareOne<I extends Item>(
   return { delta: compare(items, known, naming, { disturbed }), unavailable, listed, stock: stockOf(known) };
 }
 
-interface FilesInput {
-  readonly source: Pick<Layout, "leaves">;
-  readonly store: Store;
-  readonly naming: Pick<Naming, "identify">;
-  readonly signal: AbortSignal;
-}
-
-/** The files of a collection that are ours. */
-export async function knownAt(
-  input: FilesInput,
-  path: Path,
-  stamps: ReadonlyMap<Path, string>,
-): Promise<readonly Known[]> {
-  return (await filesAt(input, path, stamps)).known;
-}
-
-/** The files in the directories of a collection: those that are ours, and the others. */
-export async function filesAt(
-  { source, store, naming, signal }: FilesInput,
-  path: Path,
-  stamps: ReadonlyMap<Path, string>,
-): Promise<{ readonly known: readonly Known[]; readonly others: readonly Path[] }> {
-  const directories = directoriesOf(path, source).filter((directory) => stamps.has(directory));
-  const known: Known[] = [];
-  const others: Path[] = [];
-  for (const file of directories.length > 0 ? await store.list(directories, signal) : []) {
-    const identified = naming.identify(file);
-    if (identified) known.push({ file, ...identified });
-    else others.push(file.path);
-  }
-  return { known, others };
-}
-
 /** Whether a collection may be here: not in a directory that is never listed, nor in another collection's. */
 function isUsable(path: Path, { leaves }: Pick<Source, "leaves">): boolean {
   const names = path.split("/");
   return isSafe(path) && names.every((name) => !name.startsWith(".") && !leaves.includes(name));
-}
-
-/** The collections that these directories mark. */
-export function collectionsAt(layout: Pick<Layout, "collectionAt">, directories: Iterable<Path>): ReadonlySet<Path> {
-  const paths = new Set<Path>();
-  for (const directory of directories) {
-    const path = layout.collectionAt(directory);
-    if (path !== undefined) paths.add(path);
-  }
-  return paths;
 }
 
 function isChange({ renames, added, vanished, spare }: Delta): boolean {

@@ -7,7 +7,8 @@ import type { Report } from "./report.js";
 import type { Source } from "./source.js";
 import { type Stock, stockOf } from "./stock.js";
 import type { Store } from "./store.js";
-import { type Compared, type Survey, directoriesOf, knownAt } from "./survey.js";
+import { directoriesOf, knownAt } from "./collection-files.js";
+import type { Compared, Survey } from "./survey.js";
 import type { Transfer } from "./transfer.js";
 
 /** What a holding says of a collection's items and files. */

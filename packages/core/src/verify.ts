@@ -1,9 +1,11 @@
 import { type Looked, backupFiles } from "./backup-files.js";
 import { CHECKPOINT_FILE } from "./checkpoint.js";
 import type { Damage } from "./damage.js";
+import { SPENT_FILE } from "./day-budget.js";
 import type { EventSink } from "./events.js";
 import { ofCollection, ofReport, ofSidecars } from "./find-damage.js";
 import { INVENTORY_FILE } from "./inventory.js";
+import { LEASE_FILE } from "./lease.js";
 import type { Content, Known, Path } from "./model.js";
 import { PRIVATE } from "./paths.js";
 
@@ -43,9 +45,7 @@ const BATCH = 4096;
 const TOLD = 8 * 1024 * 1024;
 
 /** What of `.backup` is no leftover. */
-const OURS: ReadonlySet<Path> = new Set(
-  [CHECKPOINT_FILE, INVENTORY_FILE].concat(["lease.json", "spent-today.json"].map((name) => `${PRIVATE}/${name}`)),
-);
+const OURS: ReadonlySet<Path> = new Set([CHECKPOINT_FILE, INVENTORY_FILE, LEASE_FILE, SPENT_FILE]);
 
 /**
  * Holds all of a backup against what its names and its report say: the bytes of every file, sizes, sidecars, directories.

@@ -7,6 +7,7 @@ import { notify } from "./notify.js";
 import { openFolder } from "./open-folder.js";
 import { formatServer } from "./server.js";
 import { ImapSession, type SessionOptions } from "./session.js";
+import { trust } from "./trust.js";
 import { hearAnswers, hearCode } from "./unasked-answers.js";
 
 export interface FolderChangesOptions extends SessionOptions {
@@ -38,7 +39,8 @@ const OF_ACCOUNT = ["STATUS", "LIST"] as const;
 export async function* folderChanges(options: FolderChangesOptions, signal: AbortSignal): AsyncGenerator<void> {
   const { timeoutMs = TIMEOUT_MS, beatMs = Math.min(BEAT_MS, timeoutMs) } = options;
   // Between two beats the server owes us nothing. Whoever calls tries again, and knows when.
-  const lasting = { ...options, timeoutMs: beatMs + timeoutMs, reconnects: 0, patience: { totalMs: 0 } };
+  const secureContext = trust(options.ca);
+  const lasting = { ...options, secureContext, timeoutMs: beatMs + timeoutMs, reconnects: 0, patience: { totalMs: 0 } };
   const sessions: ImapSession[] = [];
   const open = (): ImapSession => {
     const session = new ImapSession(lasting);

@@ -1,7 +1,8 @@
 export { type ImapPluginOptions, imapPlugin } from "./plugin.js";
 export { ImapSource, type ImapSourceOptions, type WatchedFolders } from "./imap-source.js";
 export { ImapTarget, type ImapTargetOptions } from "./imap-target.js";
-export { type ImapAccountOptions, type ImapRestoreOptions, openImapDrill, openImapTarget } from "./open-target.js";
+export { type ImapRestoreOptions, openImapDrill, openImapTarget } from "./open-target.js";
+export type { ImapAccountOptions } from "./session-for.js";
 export type { SessionOptions } from "./session.js";
 export type { AccessToken, Login, PasswordLogin, TokenLogin, TokenSource } from "./login.js";
 export { type LoginOptions, loginWith } from "./login-with.js";

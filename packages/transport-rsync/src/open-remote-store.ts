@@ -1,4 +1,4 @@
-import { BackupError, type EventSink, PRIVATE, type Path, type Store, isBackupError } from "@backup/core";
+import { BackupError, type EventSink, LEASE_FILE, type Path, type Store, isBackupError } from "@backup/core";
 import type { Host } from "./connection.js";
 import type { HostOptions } from "./host-options.js";
 import { openHost } from "./open-host.js";
@@ -41,7 +41,7 @@ const LANES = 4;
 const NO_RSYNC: ReadonlySet<string> = new Set(["TRANSPORT_MISSING", "PROTOCOL"]);
 
 /** A file that the lease has made: what rsync must see too. */
-const SEEN: Path = `${PRIVATE}/lease.json`;
+const SEEN = LEASE_FILE;
 
 /**
  * A directory on another host as a store: `[user@]host:dir`. Connecting has begun when this resolves, and goes on while

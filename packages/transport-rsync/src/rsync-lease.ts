@@ -1,9 +1,8 @@
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type LeaseFile, type LeaseTiming, PRIVATE, isBackupError, systemCode } from "@backup/core";
+import { LEASE_FILE, type LeaseFile, type LeaseTiming, PRIVATE, isBackupError, systemCode } from "@backup/core";
 import type { RsyncTree } from "./rsync-tree.js";
 
-const FILE = `${PRIVATE}/lease.json`;
 const CLOCK = `${PRIVATE}/tmp/clock`;
 
 /** A heartbeat waits for the transfer that is going on, so that it may come minutes late. */
@@ -47,12 +46,13 @@ function pushText(tree: RsyncTree, { path, text, option }: Text, signal: AbortSi
  * what is in it, but the same work is done twice.
  */
 export function rsyncLeaseFile(tree: RsyncTree, until: () => AbortSignal): LeaseFile {
-  const push = (text: string, option: string): Promise<void> => pushText(tree, { path: FILE, text, option }, until());
+  const push = (text: string, option: string): Promise<void> =>
+    pushText(tree, { path: LEASE_FILE, text, option }, until());
   const pull = (): Promise<{ readonly text: string; readonly mtime: number } | undefined> =>
     tree.scratch(async (local) => {
       try {
-        await tree.pull([FILE], local, until());
-        const file = join(local, FILE);
+        await tree.pull([LEASE_FILE], local, until());
+        const file = join(local, LEASE_FILE);
         return { text: await readFile(file, "utf8"), mtime: (await stat(file)).mtimeMs };
       } catch (error) {
         if (systemCode(error) === "ENOENT" || isBackupError(error, "NOT_FOUND")) return undefined;
@@ -75,7 +75,7 @@ export function rsyncLeaseFile(tree: RsyncTree, until: () => AbortSignal): Lease
     },
     async remove(text) {
       const found = await pull();
-      if (found?.text === text) await tree.remove([FILE], until());
+      if (found?.text === text) await tree.remove([LEASE_FILE], until());
       return found === undefined || found.text === text;
     },
   };

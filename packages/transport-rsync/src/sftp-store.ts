@@ -10,6 +10,7 @@ import {
   type EventSink,
   type FileContent,
   type Item,
+  LEASE_FILE,
   LEASE_TIMING,
   type Lease,
   type LeaseTiming,
@@ -112,7 +113,7 @@ export class SftpStore implements Store {
   async lease(signal: AbortSignal): Promise<Lease> {
     const { root } = this.#destination;
     const timing = this.#options.timing ?? LEASE_TIMING;
-    const file = root.at(`${PRIVATE}/lease.json`);
+    const file = root.at(LEASE_FILE);
     const paths = [TEMPORARY];
     const changed = new Set<string>();
     await this.#destination.run(async (sftp) => {

@@ -3,8 +3,7 @@ import { DESTINATION_OPTIONS, type DestinationArguments, checkDestinationOptions
 import { openDestination } from "../destination.js";
 import { EXIT } from "../exit-code.js";
 import { formatBytes, jsonLine, printable } from "../render/text.js";
-import { jsonRenderer } from "../render/json.js";
-import { plainRenderer } from "../render/plain.js";
+import { rendererFor } from "../render/renderer-for.js";
 import type { CommandContext, Subcommand } from "./subcommand.js";
 
 const PROBE = ".backup/check";
@@ -23,10 +22,8 @@ export const checkDestinationCommand: Subcommand<DestinationArguments> = {
 };
 
 async function check(args: DestinationArguments, context: CommandContext): Promise<number> {
-  const { signal, debug, json } = context;
-  const renderer = json
-    ? jsonRenderer(process.stdout, { debug })
-    : plainRenderer(process.stdout, process.stderr, context);
+  const { signal, json } = context;
+  const renderer = rendererFor(context);
   const onEvent = renderer.event.bind(renderer);
   await using store = await openDestination(args, { ...context, onEvent });
   await using lease = await store.lease(signal);

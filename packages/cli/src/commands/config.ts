@@ -1,7 +1,6 @@
 import { EXIT } from "../exit-code.js";
 import type { Plan } from "../plan/plan.js";
-import { jsonRenderer } from "../render/json.js";
-import { plainRenderer } from "../render/plain.js";
+import { rendererFor } from "../render/renderer-for.js";
 import { formatCount, jsonLine, printable } from "../render/text.js";
 import { ACTION_TYPES } from "../types/all.js";
 import type { CommandContext, Subcommand } from "./subcommand.js";
@@ -59,9 +58,7 @@ async function checkPlan({ file }: CheckArguments, context: CommandContext): Pro
 
 /** Warns of what is missing on this machine, which need not be the one that runs the plan; resolves to how much it is. */
 async function warn({ actions }: Plan, context: CommandContext): Promise<number> {
-  const renderer = context.json
-    ? jsonRenderer(process.stdout, context)
-    : plainRenderer(process.stdout, process.stderr, context);
+  const renderer = rendererFor(context);
   let warnings = 0;
   for (const { action } of actions)
     for (const { code, message } of (await action.problems?.({ ...context, onEvent: () => {} })) ?? []) {

@@ -4,8 +4,7 @@ import { EXIT } from "../exit-code.js";
 import { LOOKING_OPTIONS, type LookingArguments, checkLookingOptions } from "../looking-options.js";
 import { openBackup } from "../open-backup.js";
 import { type Drilled, drilledJson, formatDrilled, isProven } from "../render/drilled.js";
-import { jsonRenderer } from "../render/json.js";
-import { plainRenderer } from "../render/plain.js";
+import { rendererFor } from "../render/renderer-for.js";
 import { printable } from "../render/text.js";
 import { ACCOUNT_OPTIONS, checkAccount } from "../types/imap-account.js";
 import type { CommandContext, Subcommand } from "./subcommand.js";
@@ -68,10 +67,8 @@ export const drillCommand: Subcommand<DrillArguments> = {
 };
 
 async function run(args: DrillArguments, context: CommandContext): Promise<number> {
-  const { signal, debug, json, quiet } = context;
-  const renderer = json
-    ? jsonRenderer(process.stdout, { debug })
-    : plainRenderer(process.stdout, process.stderr, context);
+  const { signal, json, quiet } = context;
+  const renderer = rendererFor(context);
   const onEvent = renderer.event.bind(renderer);
   const inner = { ...context, onEvent };
   await using opened = await openBackup(args, inner);

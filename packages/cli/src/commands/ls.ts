@@ -3,9 +3,8 @@ import { LOOKING_OPTIONS, type LookingArguments, checkLookingOptions } from "../
 
 import { EXIT } from "../exit-code.js";
 import { openBackup } from "../open-backup.js";
-import { jsonRenderer } from "../render/json.js";
 import { type Listing, formatJson, formatOlder, formatProblems, formatTable, isWhole } from "../render/listing.js";
-import { plainRenderer } from "../render/plain.js";
+import { rendererFor } from "../render/renderer-for.js";
 import { printable } from "../render/text.js";
 import type { CommandContext, Subcommand } from "./subcommand.js";
 
@@ -23,10 +22,8 @@ export const lsCommand: Subcommand<LookingArguments> = {
 };
 
 async function list(args: LookingArguments, context: CommandContext): Promise<number> {
-  const { signal, debug, json } = context;
-  const renderer = json
-    ? jsonRenderer(process.stdout, { debug })
-    : plainRenderer(process.stdout, process.stderr, context);
+  const { signal, json } = context;
+  const renderer = rendererFor(context);
   await using opened = await openBackup(args, { ...context, onEvent: renderer.event.bind(renderer) });
   const { store, backup, history } = opened;
   const collections = await listBackup({ ...opened, signal });

@@ -5,8 +5,7 @@ import { DESTINATION_OPTIONS, type DestinationArguments, checkDestinationOptions
 import { openDestination } from "../destination.js";
 import { isDry } from "../dry-run.js";
 import { EXIT } from "../exit-code.js";
-import { jsonRenderer } from "../render/json.js";
-import { plainRenderer } from "../render/plain.js";
+import { rendererFor } from "../render/renderer-for.js";
 import { jsonLine, printable } from "../render/text.js";
 import { RETENTION_OPTIONS, type RetentionFields, toRetention } from "../retention-options.js";
 import type { CommandContext, Subcommand } from "./subcommand.js";
@@ -38,10 +37,8 @@ export const pruneCommand: Subcommand<PruneArguments> = {
 };
 
 async function run(args: PruneArguments, context: CommandContext): Promise<number> {
-  const { signal, debug, json, env } = context;
-  const renderer = json
-    ? jsonRenderer(process.stdout, { debug })
-    : plainRenderer(process.stdout, process.stderr, context);
+  const { signal, json, env } = context;
+  const renderer = rendererFor(context);
   const dryRun = isDry(args, env);
   await using store = await openDestination(args, { ...context, onEvent: renderer.event.bind(renderer) });
   const verdicts = await prune({ store, retention: toRetention(args), dryRun, signal });

@@ -4,8 +4,7 @@ import { LOOKING_OPTIONS, checkLookingOptions } from "../looking-options.js";
 import { isDry } from "../dry-run.js";
 import { EXIT } from "../exit-code.js";
 import { openBackup } from "../open-backup.js";
-import { jsonRenderer } from "../render/json.js";
-import { plainRenderer } from "../render/plain.js";
+import { rendererFor } from "../render/renderer-for.js";
 import { formatRestored } from "../render/restored.js";
 import type { RestoreArguments, RestoreType } from "../restore-types/restore-type.js";
 import type { CommandContext, Subcommand } from "./subcommand.js";
@@ -32,11 +31,9 @@ async function restore<Arguments extends RestoreArguments>(
   args: Arguments,
   context: CommandContext,
 ): Promise<number> {
-  const { signal, debug, json, quiet } = context;
+  const { signal, json, quiet } = context;
   const dryRun = isDry(args, context.env);
-  const renderer = json
-    ? jsonRenderer(process.stdout, { debug })
-    : plainRenderer(process.stdout, process.stderr, context);
+  const renderer = rendererFor(context);
   context.onLeave(() => renderer.close());
   const inner = { ...context, onEvent: renderer.event.bind(renderer) };
   try {

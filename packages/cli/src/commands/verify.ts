@@ -2,8 +2,7 @@ import { BackupError, type Verified, isDamagedFile, parentOf, readBackup, verify
 import { LOOKING_OPTIONS, type LookingArguments, checkLookingOptions } from "../looking-options.js";
 import { EXIT } from "../exit-code.js";
 import { type OpenBackup, openBackup } from "../open-backup.js";
-import { jsonRenderer } from "../render/json.js";
-import { plainRenderer } from "../render/plain.js";
+import { rendererFor } from "../render/renderer-for.js";
 import type { Renderer } from "../render/renderer.js";
 import { printable } from "../render/text.js";
 import { type Verification, formatVerification, isGood, verificationJson } from "../render/verification.js";
@@ -61,10 +60,8 @@ export const verifyCommand: Subcommand<VerifyArguments> = {
 };
 
 async function run(args: VerifyArguments, context: CommandContext): Promise<number> {
-  const { debug, json } = context;
-  const renderer = json
-    ? jsonRenderer(process.stdout, { debug })
-    : plainRenderer(process.stdout, process.stderr, context);
+  const { json } = context;
+  const renderer = rendererFor(context);
   context.onLeave(() => renderer.close());
   try {
     await using opened = await openBackup(args, { ...context, onEvent: renderer.event.bind(renderer) });

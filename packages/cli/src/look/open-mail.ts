@@ -1,9 +1,8 @@
 import { BackupError, type CollectionFiles, backupFiles } from "@backup/core";
 import type { CommandContext } from "../commands/subcommand.js";
-import type { DestinationArguments } from "../destination-options.js";
+import type { LookingArguments } from "../looking-options.js";
 import { type OpenBackup, openBackup } from "../open-backup.js";
-import { jsonRenderer } from "../render/json.js";
-import { plainRenderer } from "../render/plain.js";
+import { rendererFor } from "../render/renderer-for.js";
 import type { Renderer } from "../render/renderer.js";
 import { type StoredMessage, messagesOf } from "./stored-message.js";
 
@@ -23,11 +22,9 @@ const MAIL: ReadonlySet<string> = new Set(["imap"]);
  * Opens a backup of mail. What is printed of the way there is what is wrong: the rest of the output is messages.
  * @throws BackupError as openBackup; USAGE where it is of something else
  */
-export async function openMail(args: DestinationArguments, context: CommandContext): Promise<OpenMail> {
-  const { json, debug, signal } = context;
-  const renderer = json
-    ? jsonRenderer(process.stdout, { debug })
-    : plainRenderer(process.stdout, process.stderr, { ...context, quiet: true });
+export async function openMail(args: LookingArguments, context: CommandContext): Promise<OpenMail> {
+  const { signal } = context;
+  const renderer = rendererFor({ ...context, quiet: true });
   const opened = await openBackup(args, { ...context, onEvent: renderer.event.bind(renderer) });
   if (!MAIL.has(opened.type)) {
     await opened[Symbol.asyncDispose]();

@@ -1,19 +1,12 @@
-import { BackupError, type Target, findSecret } from "@backup/core";
+import { BackupError, type Target } from "@backup/core";
 import type { ActionContext } from "../action.js";
-import { ACCOUNT_OPTIONS, SERVER, checkAccount } from "../types/imap-account.js";
+import { ACCOUNT_OPTIONS, type AccountArguments, SERVER, accountContext, checkAccount } from "../types/imap-account.js";
 import type { RestoreArguments, RestoreType } from "./restore-type.js";
 
-export interface RestoreImapArguments extends RestoreArguments {
-  readonly user: string;
-  readonly server: string;
-  readonly srcsecret?: string | undefined;
-  readonly tlsCa?: string | undefined;
-  readonly folder: readonly string[];
+export interface RestoreImapArguments extends RestoreArguments, AccountArguments {
   readonly since?: string | undefined;
   readonly toFolder?: string | undefined;
-  /** Seconds. */
   readonly timeout: number;
-  readonly connections: number;
 }
 
 /** `backup restore imap DEST USER SERVER` */
@@ -54,19 +47,14 @@ export const imapRestore: RestoreType<RestoreImapArguments> = {
   open: openTarget,
 };
 
-async function openTarget(args: RestoreImapArguments, { onEvent, debug, secrets }: ActionContext): Promise<Target> {
+async function openTarget(args: RestoreImapArguments, context: ActionContext): Promise<Target> {
   const { user, server, tlsCa, folder: folders, timeout, connections } = args;
   const scope = { folders, since: sinceOf(args.since), below: belowOf(args.toFolder) };
   // Loaded when used: it costs start-up time.
   const { openImapTarget } = await import("@backup/imap");
   return openImapTarget(
     { user, server, tlsCa, ...scope, timeoutMs: timeout * 1000, connections },
-    {
-      onEvent,
-      trace: debug,
-      secret: (query) =>
-        findSecret({ ...query, parameter: args.srcsecret, option: "--srcsecret", directory: secrets, onEvent }),
-    },
+    accountContext(args, context),
   );
 }
 

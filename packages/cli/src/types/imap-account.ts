@@ -1,5 +1,6 @@
-import { BackupError } from "@backup/core";
+import { BackupError, type PluginContext, findSecret } from "@backup/core";
 import { parseServer } from "@backup/imap/server";
+import type { ActionContext } from "../action.js";
 import { checkHome } from "../check-home.js";
 import type { Positional } from "../commands/subcommand.js";
 import type { ActionOption } from "./action-type.js";
@@ -49,13 +50,21 @@ export interface AccountArguments {
   readonly server: string;
   readonly srcsecret?: string | undefined;
   readonly tlsCa?: string | undefined;
+  readonly folder: readonly string[];
   /** Seconds. */
   readonly timeout: number;
   readonly connections: number;
 }
 
 /** @throws BackupError USAGE */
-export function checkAccount({ user, server, timeout, connections, srcsecret, tlsCa }: AccountArguments): void {
+export function checkAccount({
+  user,
+  server,
+  timeout,
+  connections,
+  srcsecret,
+  tlsCa,
+}: Omit<AccountArguments, "folder">): void {
   if (user === "") throw new BackupError("USAGE", "USER is empty; give the logon name");
   checkHome({ "--srcsecret": srcsecret, "--tls-ca": tlsCa });
   parseServer(server);
@@ -63,4 +72,16 @@ export function checkAccount({ user, server, timeout, connections, srcsecret, tl
     throw new BackupError("USAGE", "--timeout takes a number of seconds above 0, up to 86400 (a day)");
   if (!(Number.isInteger(connections) && connections >= 1 && connections <= MOST_CONNECTIONS))
     throw new BackupError("USAGE", `--connections takes a whole number from 1 to ${MOST_CONNECTIONS}`);
+}
+
+/** What whoever connects to the account gets: its secret is looked for in the designed order. */
+export function accountContext(
+  { srcsecret: parameter }: Pick<AccountArguments, "srcsecret">,
+  { onEvent, debug, secrets: directory }: Pick<ActionContext, "onEvent" | "debug" | "secrets">,
+): PluginContext {
+  return {
+    onEvent,
+    trace: debug,
+    secret: (query) => findSecret({ ...query, parameter, option: "--srcsecret", directory, onEvent }),
+  };
 }

@@ -1,13 +1,12 @@
-import { BackupError, type Source, findSecret } from "@backup/core";
+import { BackupError, type Source } from "@backup/core";
 import type { Foreign, MailItem, WatchedFolders } from "@backup/imap";
 import type { ActionContext } from "../action.js";
 import { plugins } from "../plugins.js";
 import type { ActionOption } from "./action-type.js";
-import { ACCOUNT_OPTIONS, type AccountArguments, checkAccount } from "./imap-account.js";
+import { ACCOUNT_OPTIONS, type AccountArguments, accountContext, checkAccount } from "./imap-account.js";
 
 /** An account that is read, and which of its folders count. */
 export interface SourceArguments extends AccountArguments {
-  readonly folder: readonly string[];
   readonly excludeFolder: readonly string[];
   readonly namespace: readonly string[];
 }
@@ -44,21 +43,16 @@ export function checkSource(args: SourceArguments): void {
  */
 export async function openSource(
   args: SourceArguments,
-  { onEvent, debug, secrets }: Pick<ActionContext, "onEvent" | "debug" | "secrets">,
+  context: Pick<ActionContext, "onEvent" | "debug" | "secrets">,
   watch?: WatchedFolders,
 ): Promise<Source<MailItem>> {
-  const { user, server, tlsCa, srcsecret, timeout, connections } = args;
+  const { user, server, tlsCa, timeout, connections } = args;
   const namespaces = namespacesOf(args.namespace);
   const filter = { include: args.folder, exclude: args.excludeFolder, namespaces };
   const plugin = await plugins.load("imap");
   return await plugin.create(
     { user, server, tlsCa, filter, timeoutMs: timeout * 1000, connections, watch },
-    {
-      onEvent,
-      trace: debug,
-      secret: (query) =>
-        findSecret({ ...query, parameter: srcsecret, option: "--srcsecret", directory: secrets, onEvent }),
-    },
+    accountContext(args, context),
   );
 }
 

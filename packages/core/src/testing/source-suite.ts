@@ -13,7 +13,7 @@ import {
 import { isSafe, parentOf } from "../paths.js";
 import { backup } from "../run.js";
 import type { Source, View } from "../source.js";
-import { directoriesOf } from "../survey.js";
+import { directoriesOf } from "../collection-files.js";
 import type { ConformanceCase } from "./conformance.js";
 import { MemoryStore } from "./memory-store.js";
 
