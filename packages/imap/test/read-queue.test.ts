@@ -34,7 +34,8 @@ describe("messages that are split among readers", () => {
           const half = isLost ? portion.items.length >> 1 : portion.items.length;
           read.push(...portion.items.slice(0, half));
           if (!isLost) continue;
-          for (const item of portion.items.slice(half)) queue.add(item);
+          queue.giveBack(portion.path, portion.items.slice(half));
+          had[reader] = undefined;
         }
         expect(read.length).toBe(items.length);
         expect(new Set(read)).toEqual(new Set(items));
@@ -61,6 +62,14 @@ describe("messages that are split among readers", () => {
     expect(queue.take()?.path).toBe("middle");
     expect(queue.take()?.path).toBe("small");
     expect(queue.take("large")?.path).toBe("large");
+  });
+
+  it("are taken from a folder whose reader is lost, as from one that has none", () => {
+    const queue = new ReadQueue([...messages("large", 100, MIB), ...messages("small", 3, MIB)], 2);
+    const lost = queue.take();
+    expect(lost?.path).toBe("large");
+    queue.giveBack("large", lost?.items ?? []);
+    expect(queue.take()?.path).toBe("large");
   });
 
   it("are worth further readers by what is to come, and by how many folders it is in", () => {

@@ -26,7 +26,10 @@ export interface SshTarget {
   readonly env: Environment;
 }
 
-/** Asks `ssh -G`. @throws BackupError USAGE for a configuration that ssh does not understand */
+/**
+ * Asks `ssh -G`.
+ * @throws BackupError USAGE for a configuration that ssh does not understand; CONNECTION_LOST when somebody ended ssh
+ */
 export async function resolveConfig({ program, target, port, sshConfig, env }: SshTarget): Promise<SshConfig> {
   const args = [
     ...(sshConfig === undefined ? [] : ["-F", sshConfig]),
@@ -37,6 +40,10 @@ export async function resolveConfig({ program, target, port, sshConfig, env }: S
   const chunks: Buffer[] = [];
   child.output.on("data", (chunk: Buffer) => chunks.push(chunk));
   const code = await child.ended;
+  if (code < 0) {
+    const why = oneLine(child.stderr()) || "a signal";
+    throw new BackupError("CONNECTION_LOST", `${program} was ended by ${why}; run again`, { transient: true });
+  }
   if (code !== 0) throw new BackupError("USAGE", `the ssh configuration is wrong: ${oneLine(child.stderr())}`);
   return parseConfig(Buffer.concat(chunks).toString("utf8"));
 }

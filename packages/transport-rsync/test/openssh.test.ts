@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { startSshd } from "../../../test/support/sshd.js";
+import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
+import { resolveConfig } from "../src/openssh-config.js";
 import { openHost } from "../src/open-host.js";
 import { LIBRARIES, makeWorld, names, never } from "./support/host-world.js";
 
@@ -38,6 +40,16 @@ test("rsync uses the connection of an account that has nothing else", async () =
   const { stdout } = await run("rsync", ["-e", command, `${shell.target}:`], { env: world.options.env });
   expect(stdout).toContain("file");
   expect(sshd.log().match(/Accepted publickey/g)).toHaveLength(logins ?? 0);
+});
+
+test("an ssh that somebody ends is no wrong configuration", async () => {
+  await using directory = await temporaryDirectory();
+  const program = join(directory.path, "ssh");
+  await writeFile(program, "#!/bin/sh\nkill -9 $$\n", { mode: 0o755 });
+  const asked = { program, target: "nas", port: undefined, sshConfig: undefined, env: {} };
+  await expect(resolveConfig(asked)).rejects.toMatchObject({ code: "CONNECTION_LOST", transient: true });
+  await writeFile(program, "#!/bin/sh\necho 'line 3: Bad configuration option: x' >&2\nexit 255\n", { mode: 0o755 });
+  await expect(resolveConfig(asked)).rejects.toMatchObject({ code: "USAGE", transient: false });
 });
 
 test("a ProxyJump of the ssh configuration is gone through", async () => {
