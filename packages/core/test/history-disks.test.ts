@@ -1,11 +1,12 @@
-import { readFile, readdir, stat, writeFile } from "node:fs/promises";
+import { linkSync } from "node:fs";
+import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type BackupEvent, LocalStore, backupToHistory, readHistory } from "../src/index.js";
 import { MemorySource } from "../src/testing/index.js";
 import { frozen } from "../../../test/support/history.js";
 import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
-import { exfat, tmpfs } from "./support/mounts.js";
+import { exfat, ext4, tmpfs } from "./support/mounts.js";
 import { entry, folder, many } from "./support/world.js";
 
 const NEVER = new AbortController().signal;
@@ -62,6 +63,35 @@ describe("a history on a disk that runs full", () => {
     expect(await readHistory(store, NEVER)).toMatchObject({ days: [DAY1, DAY2] });
     expect(await readdir(join(destination, DAY2, "A/cur"))).toHaveLength(192);
     expect(await frozen(join(destination, DAY1))).toEqual(first);
+  });
+});
+
+describe("a file that has as many names as it may have", () => {
+  it("is copied into the snapshot, with its time, and that is said once", async () => {
+    await using mount = await ext4();
+    const destination = join(mount.path, "dest");
+    const source = new MemorySource([folder("A", entry("1", "one"), entry("2", "two"))]);
+    const store = new LocalStore(destination);
+    await backupToHistory({ source, store, day: DAY1 });
+    const at = (day: string, name = ""): string => join(destination, day, "A/cur", name);
+    const [first = "", second = ""] = (await readdir(at(DAY1))).toSorted();
+    const names = join(mount.path, "names");
+    await mkdir(names);
+    const more = (): void => {
+      for (let n = 1; ; n++) linkSync(at(DAY1, first), join(names, `${n}`));
+    };
+    expect(more).toThrow(expect.objectContaining({ code: "EMLINK" }));
+    const events: BackupEvent[] = [];
+    const onEvent = (event: BackupEvent): void => void events.push(event);
+    expect(await backupToHistory({ source, store, day: DAY2, onEvent })).toMatchObject({ unchanged: 1, added: 0 });
+    expect(events.filter(({ type }) => type === "warning")).toMatchObject([{ code: "FILES_COPIED" }]);
+    const [full, copied] = [await stat(at(DAY1, first)), await stat(at(DAY2, first))];
+    expect(copied).toMatchObject({ nlink: 1, size: full.size, mtimeMs: full.mtimeMs });
+    expect(await readFile(at(DAY2, first))).toEqual(await readFile(at(DAY1, first)));
+    expect((await stat(at(DAY2, second))).ino).toBe((await stat(at(DAY1, second))).ino);
+    // The copy has room for names again.
+    expect(await backupToHistory({ source, store, day: DAY3 })).toMatchObject({ unchanged: 1 });
+    expect((await stat(at(DAY3, first))).ino).toBe(copied.ino);
   });
 });
 

@@ -42,6 +42,17 @@ export async function exfat(): Promise<Mount> {
   });
 }
 
+/** An ext4 file system in a file: a file there has 65,000 names at most. */
+export async function ext4(): Promise<Mount> {
+  return mounted(async (path) => {
+    const image = `${path}.img`;
+    await run("truncate", ["-s", "64M", image]);
+    await run("mkfs.ext4", ["-q", image]);
+    await run(MOUNT, ["-o", "loop", image, path]);
+    return async () => {};
+  });
+}
+
 async function mounted(mount: (path: string) => Promise<() => Promise<void>>): Promise<Mount> {
   const directory = await temporaryDirectory();
   const path = join(directory.path, "mnt");
