@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { tmpfs } from "../packages/core/test/support/mounts.js";
+import { tmpfs } from "./support/mounts.js";
 import { loginOf, readServer } from "./support/account.js";
 import { openAppender } from "./support/appender.js";
 import { type Result, runBackup, startBackup, writeSecret } from "./support/command.js";

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { LocalStore, backup, contentOf } from "../src/index.js";
 import { type MemoryEntry, MemorySource } from "../src/testing/index.js";
-import { tmpfs } from "./support/mounts.js";
+import { tmpfs } from "../../../test/support/mounts.js";
 import { TIME, entry, folder, watched } from "./support/world.js";
 
 const NEVER = new AbortController().signal;

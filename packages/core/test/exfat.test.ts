@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { LocalStore, backup } from "../src/index.js";
 import { MemorySource } from "../src/testing/index.js";
-import { exfat } from "./support/mounts.js";
+import { exfat } from "../../../test/support/mounts.js";
 import { entry, folder, many } from "./support/world.js";
 
 // Needs root, /dev/fuse, and the packages exfat-fuse and exfatprogs.

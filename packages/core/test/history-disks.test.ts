@@ -6,7 +6,7 @@ import { type BackupEvent, LocalStore, backupToHistory, readHistory } from "../s
 import { MemorySource } from "../src/testing/index.js";
 import { frozen } from "../../../test/support/history.js";
 import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
-import { exfat, ext4, tmpfs } from "./support/mounts.js";
+import { exfat, ext4, tmpfs } from "../../../test/support/mounts.js";
 import { entry, folder, many } from "./support/world.js";
 
 const NEVER = new AbortController().signal;

@@ -9,7 +9,7 @@ import { type TemporaryDirectory, temporaryDirectory } from "../../../test/suppo
 import type { RemoteShell } from "../src/connection.js";
 import { RsyncOnlyStore } from "../src/rsync-only-store.js";
 import { Spool } from "../src/spool.js";
-import { exfat } from "../../core/test/support/mounts.js";
+import { exfat } from "../../../test/support/mounts.js";
 import { plainShell, restrictedShell, scriptShell } from "./support/rsync-shells.js";
 
 const NEVER = new AbortController().signal;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type BackupEvent, BackupError } from "@backup/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type TemporaryDirectory, temporaryDirectory } from "../../../test/support/temporary-directory.js";
-import { tmpfs } from "../../core/test/support/mounts.js";
+import { tmpfs } from "../../../test/support/mounts.js";
 import type { RemoteShell } from "../src/connection.js";
 import { type RunRsync, rsyncProgram } from "../src/rsync-process.js";
 import { probeRsync } from "../src/rsync-probe.js";

@@ -2,7 +2,7 @@ import { mkdir, readFile, readdir, rename, stat, symlink, writeFile } from "node
 import { join } from "node:path";
 import { type Body, BackupError, type BackupEvent, type Item, type Path } from "@backup/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { tmpfs } from "../../core/test/support/mounts.js";
+import { tmpfs } from "../../../test/support/mounts.js";
 import { type TemporaryDirectory, temporaryDirectory } from "../../../test/support/temporary-directory.js";
 import { SftpChannel } from "../src/sftp-channel.js";
 import { SftpDestination } from "../src/sftp-destination.js";

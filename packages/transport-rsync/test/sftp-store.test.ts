@@ -1,7 +1,9 @@
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { linkSync } from "node:fs";
+import { mkdir, readFile, readdir, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type StoreFixture, storeSuite, withinFixture } from "@backup/core/testing";
 import { describe, expect, it } from "vitest";
+import { ext4 } from "../../../test/support/mounts.js";
 import { type TemporaryDirectory, temporaryDirectory } from "../../../test/support/temporary-directory.js";
 import { SftpStore } from "../src/sftp-store.js";
 import { Spool } from "../src/spool.js";
@@ -63,6 +65,31 @@ describe("a new destination inside of a backup, over SFTP", () => {
     await mkdir(join(home.path, "mail/alice/INBOX/.backup"), { recursive: true });
     await using inner = new SftpStore({ name: "nas:inner", host, directory: "mail/alice/INBOX", spool });
     await using lease = await inner.lease(signal);
+    expect(lease.lost.aborted).toBe(false);
+  });
+});
+
+describe("a file over SFTP that has as many names as it may have", () => {
+  it("is copied into a clone, with its time, and counted", async () => {
+    await using mount = await ext4();
+    await using spool = new Spool({ directory: join(mount.path, "spool") });
+    await using host = sftpHost({ home: mount.path });
+    await using store = new SftpStore({ name: "nas:dest", host, directory: "dest", spool });
+    const signal = new AbortController().signal;
+    await using lease = await store.lease(signal);
+    const at = (name: string): string => join(mount.path, "dest", name);
+    await mkdir(at("a/names"), { recursive: true });
+    await writeFile(at("a/full"), "full");
+    await utimes(at("a/full"), 1e9, 1e9);
+    const more = (): void => {
+      for (let n = 1; ; n++) linkSync(at("a/full"), join(mount.path, `${n}`));
+    };
+    expect(more).toThrow(expect.objectContaining({ code: "EMLINK" }));
+    await writeFile(at("a/other"), "other");
+    expect(await store.clone("a", "z", signal)).toEqual({ copied: 1 });
+    expect(await readFile(at("z/full"), "utf8")).toBe("full");
+    expect(await stat(at("z/full"))).toMatchObject({ nlink: 1, mtimeMs: 1e12 });
+    expect(await stat(at("z/other"))).toMatchObject({ nlink: 2 });
     expect(lease.lost.aborted).toBe(false);
   });
 });

@@ -2,7 +2,7 @@ import { execFile, execFileSync } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { temporaryDirectory } from "../../../../test/support/temporary-directory.js";
+import { temporaryDirectory } from "./temporary-directory.js";
 
 const run = promisify(execFile);
 const MOUNT = "mount";
