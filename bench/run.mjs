@@ -29,9 +29,12 @@ export const run = async (options, { missing, signal }) => {
   const taking = all.filter(({ name }) => (options.only?.includes(name) ?? true) && !missing.includes(name));
 
   const unlock = lock(cache);
+  const work = join(cache, "work");
+  rmSync(work, { recursive: true, force: true });
   try {
     return await compare({ options, cache, taking, missing, signal });
   } finally {
+    rmSync(work, { recursive: true, force: true });
     unlock();
   }
 };
@@ -119,33 +122,30 @@ const warm = async (server, box) => {
  * @param {import("./contenders.mjs").Contender} contender
  */
 const oneRound = async (contender, { cache, near, server, now, options, round, signal }) => {
-  const work = join(cache, "work");
+  // A directory that nothing was in before, and nothing is removed meanwhile: ext4 looks for a long time for an inode
+  // that was not in use a few minutes ago.
+  const work = join(cache, "work", `${server.port}-${round}-${contender.name}`);
   const job = { server, dest: join(work, "mirror"), config: join(work, "config") };
   const logs = join(cache, "logs");
   mkdirSync(logs, { recursive: true });
-  rmSync(work, { recursive: true, force: true });
   for (const dir of [job.dest, job.config]) mkdirSync(dir, { recursive: true, mode: 0o700 });
-  try {
-    const command = contender.prepare(job);
-    const timed = async (phase) => {
-      await settle();
-      const log = join(logs, `${contender.name}-${round + 1}-${phase}`);
-      const measured = await measure({ command, cwd: options.top, home: job.config, log, signal });
-      complete(contender.count(job, log), now);
-      say(`round ${round + 1}, ${contender.name}, ${phase}: ${oneLine(measured)}`);
-      return measured;
-    };
-    const initial = await timed("initial");
-    if (!contender.mirrors) return { initial };
-    const again = await timed("again");
-    if (!options.mixed) return { initial, again };
-    const more = await changeMailbox(near, { ...now, round: `${contender.name}-${now.messages}` });
-    now.messages += more.messages;
-    now.bytes += more.bytes;
-    return { initial, again, changed: await timed("changed") };
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
+  const command = contender.prepare(job);
+  const timed = async (phase) => {
+    await settle();
+    const log = join(logs, `${contender.name}-${round + 1}-${phase}`);
+    const measured = await measure({ command, cwd: options.top, home: job.config, log, signal });
+    complete(contender.count(job, log), now);
+    say(`round ${round + 1}, ${contender.name}, ${phase}: ${oneLine(measured)}`);
+    return measured;
+  };
+  const initial = await timed("initial");
+  if (!contender.mirrors) return { initial };
+  const again = await timed("again");
+  if (!options.mixed) return { initial, again };
+  const more = await changeMailbox(near, { ...now, round: `${contender.name}-${now.messages}` });
+  now.messages += more.messages;
+  now.bytes += more.bytes;
+  return { initial, again, changed: await timed("changed") };
 };
 
 /**

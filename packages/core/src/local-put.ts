@@ -18,9 +18,12 @@ export interface PutOptions<I extends Item> {
   readonly batchBytes: number;
 }
 
+/** Batches that are published while the next is being written: their waits for the disk overlap. */
+const PUBLISHING = 3;
+
 /**
  * Writes bodies in batches: all files of a batch to temporary names, then all of them synced, then renamed, then their
- * directories synced. While one batch is published the next is being written, so at most two are in memory.
+ * directories synced. While some are published the next is being written: so many are in memory at most.
  * A batch that is complete when the source or the disk fails is published still; after an abort nothing is.
  */
 export async function* putBatches<I extends Item>(
@@ -31,7 +34,7 @@ export async function* putBatches<I extends Item>(
   let counter = 0;
   const newBatch = (): LocalBatch<I> => new LocalBatch(options, () => join(options.temporary, String(counter++)));
   let batch = newBatch();
-  let earlier: Promise<readonly Outcome<I>[]> | undefined;
+  const earlier: Promise<readonly Outcome<I>[]>[] = [];
   let sourceError: { readonly error: unknown } | undefined;
   try {
     const source = bodies[Symbol.asyncIterator]();
@@ -44,28 +47,35 @@ export async function* putBatches<I extends Item>(
         if (!next || next.done) break;
         await batch.add(next.value);
         if (batch.files < batchFiles && batch.bytes < batchBytes) continue;
-        if (earlier) yield await earlier;
+        if (earlier.length >= PUBLISHING) yield await oldest(earlier);
         const full = batch;
-        earlier = full.publish().catch(async (error: unknown) => {
+        const publishing = full.publish().catch(async (error: unknown) => {
           await full.discard();
           throw error;
         });
-        // It is awaited a turn later; until then a failure must not count as unhandled.
-        earlier.catch(() => {});
+        // It is awaited some turns later; until then a failure must not count as unhandled.
+        publishing.catch(() => {});
+        earlier.push(publishing);
         batch = newBatch();
       }
     } finally {
       await source.return?.();
     }
-    if (earlier) yield await earlier;
-    earlier = undefined;
+    while (earlier.length > 0) yield await oldest(earlier);
     if (batch.files > 0) yield await batch.publish();
   } catch (error) {
     throw diskError(error, options.destination);
   } finally {
-    // An earlier batch that is still being published must have settled before the caller goes on.
-    await earlier?.catch(() => {});
+    // Those that are still being published must have settled before the caller goes on.
+    await Promise.allSettled(earlier);
     await batch.discard();
   }
   if (sourceError) throw sourceError.error;
+}
+
+/** Takes what was begun first from the list; waits for it. */
+async function oldest<T>(list: Promise<T>[]): Promise<T> {
+  const [first] = list.splice(0, 1);
+  if (!first) throw new Error("nothing was begun");
+  return await first;
 }
