@@ -116,6 +116,9 @@ const warm = async (server, box) => {
   say(`server: indexes and page cache warm after ${((performance.now() - started) / 1000).toFixed(1)} s`);
 };
 
+/** Directories that were mirrored into. */
+let works = 0;
+
 /**
  * The initial mirror into an empty directory, then the same command again, then once more after changes.
  *
@@ -124,7 +127,7 @@ const warm = async (server, box) => {
 const oneRound = async (contender, { cache, near, server, now, options, round, signal }) => {
   // A directory that nothing was in before, and nothing is removed meanwhile: ext4 looks for a long time for an inode
   // that was not in use a few minutes ago.
-  const work = join(cache, "work", `${server.port}-${round}-${contender.name}`);
+  const work = join(cache, "work", `${++works}-${contender.name}`);
   const job = { server, dest: join(work, "mirror"), config: join(work, "config") };
   const logs = join(cache, "logs");
   mkdirSync(logs, { recursive: true });
