@@ -81,7 +81,9 @@ describe("on a terminal", () => {
     const { screen, code } = await startOnTerminal().result;
     expect(code).toBe(0);
     expect(screen).toMatch(/░+ 0% {2}0 of 700 messages, 0 B of 2\.1 MB, 0 B\/s, \? left/);
-    expect(screen).toMatch(/█+░+ \d+% {2}\d+ of 700 messages, \d+(\.\d)? [kM]B of 2\.1 MB, \d+(\.\d)? kB\/s, \d+s left/);
+    expect(screen).toMatch(
+      /█+░+ \d+% {2}\d+ of 700 messages, \d+(\.\d)? [kM]B of 2\.1 MB, \d+(\.\d)? kB\/s, \d+s left/,
+    );
     const counts = [...screen.matchAll(/(\d+) of 700 messages/g)].map(([, count]) => Number(count));
     expect(counts).toEqual(counts.toSorted((a, b) => a - b));
     expect(counts.some((count) => count > 0 && count < 700)).toBe(true);
