@@ -1,4 +1,4 @@
-import { likeness } from "./likeness.js";
+import { likeness, secondOf } from "./likeness.js";
 import type { Content, Copy, Item, Path } from "./model.js";
 
 /**
@@ -17,14 +17,18 @@ export class Copies {
    * @param files what is there
    */
   constructor(items: readonly Item[], files: Iterable<Copy>) {
-    const likes = new Set<string>();
-    for (const { size, mtime, sidecar } of items) {
-      if (sidecar) continue;
-      const like = likeness(size, mtime);
-      if (likes.has(like)) this.#repeated.add(like);
-      else likes.add(like);
+    // Sorted, because a set of the likenesses of all would be most of the memory of a first copy.
+    const sorted = items
+      .filter(({ sidecar }) => !sidecar)
+      .toSorted((a, b) => secondOf(a.mtime) - secondOf(b.mtime) || a.size - b.size);
+    for (const [index, { size, mtime }] of sorted.entries()) {
+      const before = sorted[index - 1];
+      if (before?.size === size && secondOf(before.mtime) === secondOf(mtime))
+        this.#repeated.add(likeness(size, mtime));
     }
+    let likes: ReadonlySet<string> | undefined;
     for (const file of files) {
+      likes ??= new Set(sorted.map(({ size, mtime }) => likeness(size, mtime)));
       if (!likes.has(likeness(file.size, file.mtime))) continue;
       this.#paths.set(likeness(file.digest, file.mtime), file.path);
       const key = twinKey(file);

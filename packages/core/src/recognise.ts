@@ -43,6 +43,8 @@ async function candidatesOf<I extends Item>(
   input: Recognising<I>,
   { compared, unchanged, stamps }: Survey<I>,
 ): Promise<readonly Candidate<I>[]> {
+  const isAnythingThere = compared.some(({ delta }) => delta.vanished.length + delta.stays.length > 0);
+  if (!isAnythingThere && unchanged.size === 0) return [];
   const items = compared.flatMap(({ delta }) => delta.added).filter(({ size, sidecar }) => !sidecar && size > 0);
   const alike = new Map<string, Map<string, Copy>>();
   for (const { size, mtime } of items) alike.set(likeness(size, mtime), new Map());

@@ -11,6 +11,9 @@ import { directoriesOf, knownAt } from "./collection-files.js";
 import type { Compared, Survey } from "./survey.js";
 import type { Transfer } from "./transfer.js";
 
+/** Items of a collection that takes long enough for nothing to be gained by listing others meanwhile. */
+const LARGE = 5000;
+
 /** What a holding says of a collection's items and files. */
 export type Held = Stock & Pick<Holding, "items" | "gaps" | "kept">;
 
@@ -38,7 +41,7 @@ export interface HoldingsInput<I extends Item> extends Pick<Transfer, "failedIte
  * of the rest, the comparison has found that both are the same.
  */
 export async function holdingsNow<I extends Item>(input: HoldingsInput<I>): Promise<Holdings> {
-  const { source, store, survey, stamps, onEvent } = input;
+  const { store, survey, onEvent } = input;
   const failed = idsByCollection(input.failedItems);
   const unanswered = idsByCollection(input.unanswered);
   const holdings = new Map<Path, Held>();
@@ -46,8 +49,7 @@ export async function holdingsNow<I extends Item>(input: HoldingsInput<I>): Prom
     if (!isTouched) holdings.set(path, { items: delta.items, ...stock, gaps: [], kept: 0 });
   let missing = 0;
   const touched = survey.compared.filter(({ isTouched }) => isTouched);
-  const listed = ahead(touched, (source.lanes ?? 1) + 1, ({ path }) => knownAt(input, path, stamps));
-  for await (const { item: compared, result: known } of listed) {
+  for await (const { item: compared, result: known } of listings(touched, input)) {
     const { path, name } = compared;
     const reported = failed.get(path) ?? NONE;
     const held = hold(compared, known, { failed: reported, unanswered: unanswered.get(path) ?? NONE });
@@ -62,6 +64,18 @@ export async function holdingsNow<I extends Item>(input: HoldingsInput<I>): Prom
     }
   }
   return { holdings, missing };
+}
+
+/** The files of collections: of several small ones at the same time, of which the listings together take little memory. */
+async function* listings<I extends Item>(
+  collections: readonly Compared<I>[],
+  input: HoldingsInput<I>,
+): AsyncGenerator<{ readonly item: Compared<I>; readonly result: readonly Known[] }> {
+  const list = ({ path }: Compared<I>) => knownAt(input, path, input.stamps);
+  const isLarge = ({ delta }: Compared<I>): boolean => delta.items > LARGE;
+  yield* ahead(collections.filter(isLarge), 1, list);
+  const small = collections.filter((one) => !isLarge(one));
+  yield* ahead(small, (input.source.lanes ?? 1) + 1, list);
 }
 
 type Collected = Pick<Source, "id" | "leaves" | "collectionAt">;

@@ -38,7 +38,8 @@ export async function transfer<I extends Item>(input: TransferInput<I>): Promise
   const { items, later, portions } = await rationed(input);
   const arrived: Arrived[] = [];
   const failedItems = new Set<Item>(later);
-  const unanswered = new Map<string, Item>(items.map((item) => [keyOf(item), item]));
+  const unanswered = new Set<Item>(items);
+  const madeAnew = new Set<string>();
   const totalItems = items.filter(({ sidecar }) => !sidecar).length;
   const totalBytes = items.reduce((sum, { size }) => sum + size, 0);
   let stored = 0;
@@ -52,7 +53,7 @@ export async function transfer<I extends Item>(input: TransferInput<I>): Promise
   };
   for await (const batch of outcomesOf(portions, (portion) => store.put(source.read(portion, signal), place, signal))) {
     for (const outcome of batch) {
-      unanswered.delete(keyOf(outcome.item));
+      if (!unanswered.delete(outcome.item)) madeAnew.add(keyOf(outcome.item));
       if ("error" in outcome) {
         const { item, error } = outcome;
         failedItems.add(item);
@@ -68,7 +69,8 @@ export async function transfer<I extends Item>(input: TransferInput<I>): Promise
     onEvent({ type: "progress", items: stored, bytes, totalItems, totalBytes });
     throwIfAborted(signal);
   }
-  return { arrived, items: stored, bytes, failedItems, unanswered: new Set(unanswered.values()) };
+  for (const item of unanswered) if (madeAnew.has(keyOf(item))) unanswered.delete(item);
+  return { arrived, items: stored, bytes, failedItems, unanswered };
 }
 
 interface Rationed<I> {
