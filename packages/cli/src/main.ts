@@ -1,11 +1,9 @@
-import { setFlagsFromString } from "node:v8";
 import { run } from "./cli.js";
+import { limitHeapGrowth } from "./heap-growth.js";
 
 /** The command as a process: arguments from argv, the status as the exit code. */
 export async function main(): Promise<void> {
-  // Garbage is collected when the heap has grown by a third, not when it has doubled: about half the memory of a large first
-  // copy, for a tenth more of the processor.
-  setFlagsFromString("--heap-growing-percent=30");
+  limitHeapGrowth();
   // Whatever the caller's umask: what is written here is for its owner alone.
   process.umask(0o077);
   // A reader that left (`| head`) is no error, and no reason to stop; a terminal that was closed says so by SIGHUP.
