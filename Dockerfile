@@ -7,6 +7,7 @@ COPY package.json package-lock.json ./
 COPY packages/cli/package.json packages/cli/
 COPY packages/core/package.json packages/core/
 COPY packages/imap/package.json packages/imap/
+COPY packages/file/package.json packages/file/
 COPY packages/mail/package.json packages/mail/
 COPY packages/transport-rsync/package.json packages/transport-rsync/
 # No install scripts: the only ones compile parts of ssh2, which is not used where there is ssh(1).

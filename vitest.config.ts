@@ -12,6 +12,7 @@ export default defineConfig({
     alias: [
       { find: /^@backup\/core$/, replacement: source("core/src") },
       { find: /^@backup\/core\/testing$/, replacement: source("core/src/testing") },
+      { find: /^@backup\/file$/, replacement: source("file/src") },
       { find: /^@backup\/imap$/, replacement: source("imap/src") },
       { find: /^@backup\/imap\/server$/, replacement: source("imap/src").replace("index", "server") },
       { find: /^@backup\/mail$/, replacement: source("mail/src") },

@@ -217,7 +217,7 @@ describe("a command line that cannot be meant", () => {
   const empty = (): NodeJS.ProcessEnv => ({ BACKUP_DIR: at("nothing-here") });
   const cases: readonly [string, () => readonly string[], readonly RegExp[]][] = [
     ["no type", () => [], [/say what to back up/, /imap/, /--help/]],
-    ["an unknown type", () => ["mapi", "alice", good, tls()], [/no type 'mapi'/, /the types are: imap/]],
+    ["an unknown type", () => ["mapi", "alice", good, tls()], [/no type 'mapi'/, /the types are: imap, file/]],
     ["a mistyped command", () => ["rnu", "x"], [/no command 'rnu'; did you mean backup run\?/]],
     ["no arguments", () => ["imap"], [/USER, DEST, SERVER missing/, /backup imap --help/]],
     ["a missing argument", () => ["imap", "alice", good], [/SERVER missing/, /backup imap takes USER DEST SERVER/]],

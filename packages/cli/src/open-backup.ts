@@ -51,7 +51,13 @@ export async function openBackup(
     const store = history ? within(destination, history.day) : destination;
     const backup = await readBackup(store, context.signal);
     const [type = ""] = backup.source.split(":", 1);
-    const { layout } = await plugins.load(type);
+    const plugin = await plugins.load(type);
+    if (plugin.kind === "mirror")
+      throw new BackupError(
+        "USAGE",
+        `${args.dest} is a directory tree, and its files are what they were; just open them`,
+      );
+    const { layout } = plugin;
     const dispose = () => destination[Symbol.asyncDispose]();
     return { store, backup, type, layout, inventory: backup.inventory, history, [Symbol.asyncDispose]: dispose };
   } catch (error) {

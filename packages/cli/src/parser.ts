@@ -27,7 +27,7 @@ export function makeParser(argv: readonly string[], version: string, handle: Han
     .epilogue(`Exit status: ${EXIT_TEXT}. DEBUG=1 shows all.`)
     .strict()
     .exitProcess(false)
-    .parserConfiguration({ "greedy-arrays": false })
+    .parserConfiguration({ "greedy-arrays": false, "populate--": takesRest(argv) })
     .fail((message: string | null, error?: Error) => {
       // What yargs itself throws is wrong usage too.
       if (error && error.name !== "YError") throw error;
@@ -64,6 +64,13 @@ function addGroup(parser: Argv, group: string, commands: readonly Subcommand[], 
     addExamples(inner, commands);
     return inner.demandCommand(1, `say which: ${commands.map(({ name }) => `backup ${name}`).join(", ")}`);
   });
+}
+
+/** Whether the command that is asked for has words after `--` to itself. */
+function takesRest(argv: readonly string[]): boolean {
+  const names = groups();
+  const [command] = argv.flatMap((word) => names.get(word) ?? []);
+  return command?.rest !== undefined;
 }
 
 /** What people run, as against what they ask once. */

@@ -7,7 +7,14 @@ import type { RestoreReport } from "./restore.js";
  * None holds a secret. `--json` prints them as they are.
  */
 export type BackupEvent =
-  | { readonly type: "start"; readonly source: string; readonly destination: string; readonly dryRun: boolean }
+  | {
+      readonly type: "start";
+      readonly source: string;
+      readonly destination: string;
+      readonly dryRun: boolean;
+      /** As in Report. */
+      readonly unit?: "file" | undefined;
+    }
   /** A collection was compared; `state` says how much that took. */
   | {
       readonly type: "collection";
@@ -30,6 +37,8 @@ export type BackupEvent =
       readonly move: number;
       readonly rename: number;
       readonly remove: number;
+      /** As in Report. */
+      readonly unit?: "file" | undefined;
     }
   /** Totals so far of what is durably stored. */
   | {

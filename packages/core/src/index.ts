@@ -1,6 +1,14 @@
 export { ahead } from "./ahead.js";
 export { backup, type BackupOptions } from "./run.js";
 export {
+  type Mirror,
+  type MirrorOptions,
+  type MirrorPlace,
+  type MirrorPlan,
+  type MirrorResult,
+  runMirror,
+} from "./mirror.js";
+export {
   type FollowClock,
   type FollowOptions,
   type FollowPart,
@@ -47,6 +55,7 @@ export type {
 export { isUnavailable } from "./model.js";
 export type { Source, View } from "./source.js";
 export type { Cloned, Description, Digested, FileContent, Move, Place, Store } from "./store.js";
+export type { Reach, RemoteShell } from "./reach.js";
 export { type ReadAhead, readAhead } from "./read-ahead.js";
 export { LocalStore, type LocalStoreOptions } from "./local-store.js";
 export { type Lease, type LeaseFile, LEASE_FILE, LEASE_TIMING, type LeaseTiming, takeLease } from "./lease.js";
@@ -64,6 +73,7 @@ export {
   findDifferences,
 } from "./differences.js";
 export type { Stock } from "./stock.js";
+export type { Loss } from "./deletion-limit.js";
 export { backupToHistory, type HistoryOptions } from "./backup-to-history.js";
 export { type Day, formatDay, localDay, parseDay } from "./day.js";
 export { type History, chooseDay, readHistory } from "./history.js";
@@ -84,10 +94,13 @@ export { type SecretQuery, findSecret } from "./find-secret.js";
 export { saveSecret } from "./save-secret.js";
 export { type SecretCommand, secretFromCommand } from "./secret-command.js";
 export {
+  type MirrorPlugin,
   PLUGIN_API,
+  type Plugin,
   type PluginContext,
   type PluginLoader,
   PluginRegistry,
   type SourcePlugin,
+  defineMirror,
   definePlugin,
 } from "./plugin.js";

@@ -41,6 +41,8 @@ export interface Holding extends Stock {
 }
 
 const FORMAT = 1;
+/** The path of the one collection of a tree that is backed up as a whole. */
+export const TOP = ".";
 export const INVENTORY_FILE: Path = `${PRIVATE}/report.json`;
 
 /** The inventory of the last run; undefined where there is none, or none that this version can read. */
@@ -76,7 +78,7 @@ function isHolding(value: unknown): boolean {
   const { path, name, at, digest, stamp, items, files, bytes, kept, gaps } = value;
   return (
     isText(path) &&
-    isSafe(path) &&
+    (isSafe(path) || path === TOP) &&
     [name, at, digest, stamp].every(isText) &&
     [items, files, bytes, kept].every((number) => typeof number === "number") &&
     isListOf(gaps, isText)

@@ -26,6 +26,7 @@ import { linkFiles } from "./local-link.js";
 import { putBatches } from "./local-put.js";
 import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "./model.js";
 import { PRIVATE, checkPath, parentOf } from "./paths.js";
+import type { Reach } from "./reach.js";
 import { readAhead } from "./read-ahead.js";
 import type { Cloned, Description, Digested, FileContent, Move, Place, Store } from "./store.js";
 import { syncDirectory } from "./sync-directory.js";
@@ -282,6 +283,10 @@ export class LocalStore implements Store {
     if (!this.#stat(at)) return;
     await this.#guard(rm(at, { recursive: true, force: true }));
     await this.#guard(syncDirectory(dirname(at)));
+  }
+
+  async reach(): Promise<Reach> {
+    return { directory: this.#root };
   }
 
   async describe(signal: AbortSignal): Promise<Description> {

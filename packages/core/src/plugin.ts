@@ -1,6 +1,7 @@
 import { BackupError } from "./errors.js";
 import type { EventSink } from "./events.js";
 import type { Layout } from "./layout.js";
+import type { Mirror } from "./mirror.js";
 import type { Item } from "./model.js";
 import type { Secret } from "./secret.js";
 import type { Source } from "./source.js";
@@ -30,6 +31,17 @@ export interface SourcePlugin<Options, I extends Item = Item> {
   create(options: Options, context: PluginContext): Promise<Source<I>>;
 }
 
+/** A type of data that is mirrored as a whole. */
+export interface MirrorPlugin<Options> {
+  readonly api: number;
+  readonly kind: "mirror";
+  readonly name: string;
+  /** One line for the list of types. */
+  readonly summary: string;
+  /** @throws BackupError USAGE, SECRET_MISSING; connecting may wait until the mirror is used */
+  create(options: Options, context: PluginContext): Promise<Mirror>;
+}
+
 /** Says what a plugin's type is; the plugin is returned as it is. */
 export function definePlugin<Options, I extends Item>(
   plugin: Omit<SourcePlugin<Options, I>, "api" | "kind">,
@@ -37,8 +49,16 @@ export function definePlugin<Options, I extends Item>(
   return { api: PLUGIN_API, kind: "source", ...plugin };
 }
 
+/** The same for a type that is mirrored as a whole. */
+export function defineMirror<Options>(plugin: Omit<MirrorPlugin<Options>, "api" | "kind">): MirrorPlugin<Options> {
+  return { api: PLUGIN_API, kind: "mirror", ...plugin };
+}
+
+/** Whatever a plugin is. */
+export type Plugin = SourcePlugin<never> | MirrorPlugin<never>;
+
 /** Loads a plugin when it is used, and not before. */
-export type PluginLoader<P extends SourcePlugin<never> = SourcePlugin<never>> = () => Promise<P>;
+export type PluginLoader<P extends Plugin = Plugin> = () => Promise<P>;
 
 /** Plugins by name. Whoever composes a program lists them; importing a package registers nothing. */
 export class PluginRegistry<Plugins extends Readonly<Record<string, PluginLoader>>> {
@@ -54,8 +74,8 @@ export class PluginRegistry<Plugins extends Readonly<Record<string, PluginLoader
 
   /** @throws BackupError PLUGIN_UNKNOWN also for a plugin made for another version of the interface */
   async load<Name extends keyof Plugins & string>(name: Name): Promise<Awaited<ReturnType<Plugins[Name]>>>;
-  async load(name: string): Promise<SourcePlugin<never>>;
-  async load(name: string): Promise<SourcePlugin<never>> {
+  async load(name: string): Promise<Plugin>;
+  async load(name: string): Promise<Plugin> {
     const loader = Object.hasOwn(this.#loaders, name) ? this.#loaders[name] : undefined;
     if (!loader)
       throw new BackupError("PLUGIN_UNKNOWN", `there is no type '${name}'; the types are: ${this.names.join(", ")}`);

@@ -1,5 +1,7 @@
 /** What a run did; all counts are of items, sidecars left out. */
 export interface Report {
+  /** What a person calls an item; default: message. */
+  readonly unit?: "file" | undefined;
   /**
    * `partial`: something is missing from the backup. Nothing was removed, unless it was only after that that files of
    * ours turned out to be missing.

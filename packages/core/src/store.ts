@@ -1,6 +1,7 @@
 import type { BackupError } from "./errors.js";
 import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "./model.js";
 import type { Lease } from "./lease.js";
+import type { Reach } from "./reach.js";
 
 export interface Move {
   readonly from: Path;
@@ -147,6 +148,12 @@ export interface Store extends AsyncDisposable {
 
   /** Removes a directory with all that is in it; a missing one is no error. Symbolic links are not followed. */
   removeTree(path: Path, signal: AbortSignal): Promise<void>;
+
+  /**
+   * How programs of this machine get to its directory, for one that copies whole trees. Asked for before each program is
+   * started. Undefined, as without it: they cannot.
+   */
+  reach?(signal: AbortSignal): Promise<Reach | undefined>;
 
   /** What it can do, tried out where that cannot be asked; takes the lease. Leaves nothing behind. */
   describe(signal: AbortSignal): Promise<Description>;

@@ -1,5 +1,6 @@
 import type { Lease } from "./lease.js";
 import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "./model.js";
+import type { Reach } from "./reach.js";
 import type { Cloned, Description, Digested, FileContent, Move, Place, Store } from "./store.js";
 
 export interface WithinOptions {
@@ -120,6 +121,14 @@ class WithinStore implements Store {
 
   removeTree(path: Path, signal: AbortSignal): Promise<void> {
     return this.#outer.removeTree(this.#down(path), signal);
+  }
+
+  async reach(signal: AbortSignal): Promise<Reach | undefined> {
+    const outer = await this.#outer.reach?.(signal);
+    if (!outer) return undefined;
+    const { directory } = outer;
+    const at = directory === "" || directory.endsWith("/") ? `${directory}${this.#path}` : `${directory}/${this.#path}`;
+    return { ...outer, directory: at };
   }
 
   describe(signal: AbortSignal): Promise<Description> {

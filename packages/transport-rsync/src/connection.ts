@@ -1,14 +1,7 @@
+import type { RemoteShell } from "@backup/core";
 import type { SFTPWrapper } from "ssh2";
 
-/** How rsync(1) reaches the host: a program and its arguments, to which the host and a command are added. */
-export interface RemoteShell {
-  readonly program: string;
-  readonly args: readonly string[];
-  /** What ssh(1) calls the host: `[user@]host`. */
-  readonly target: string;
-  /** Added to the environment of the program. */
-  readonly env: Readonly<Record<string, string>>;
-}
+export type { RemoteShell };
 
 /** One authenticated connection to a host, over which channels are opened. */
 export interface Connection extends AsyncDisposable {

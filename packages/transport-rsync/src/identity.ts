@@ -3,8 +3,10 @@ import { isAbsolute, join } from "node:path";
 import { BackupError, systemCode } from "@backup/core";
 
 export interface IdentityQuery {
-  /** `--dstsecret`; when given, nothing else is looked at. */
+  /** What its option gives; when given, nothing else is looked at. */
   readonly parameter?: string | undefined;
+  /** Default `--dstsecret`. */
+  readonly option?: string | undefined;
   readonly host: string;
   /** Where secrets are. */
   readonly directory: string;
@@ -22,15 +24,20 @@ const EXTENSIONS = [".id_rsa", ".id_ed25519", ".id_ecdsa"];
  * `.id_ecdsa`. Undefined: none, so that the system's default keys and the agent are used.
  * @throws BackupError USAGE for a relative parameter, SECRET_MISSING, SECRET_UNREADABLE
  */
-export async function findIdentity({ parameter, host, directory }: IdentityQuery): Promise<Identity | undefined> {
+export async function findIdentity({
+  parameter,
+  option = "--dstsecret",
+  host,
+  directory,
+}: IdentityQuery): Promise<Identity | undefined> {
   if (parameter !== undefined && !isAbsolute(parameter))
-    throw new BackupError("USAGE", `--dstsecret must be an absolute path, and '${parameter}' is relative`);
+    throw new BackupError("USAGE", `${option} must be an absolute path, and '${parameter}' is relative`);
   const usable = !/[/\0]/.test(host);
   const places =
     parameter !== undefined ? [parameter] : usable ? EXTENSIONS.map((end) => join(directory, host + end)) : [];
   for (const file of places) if (await isFile(file)) return { file };
   if (parameter === undefined) return undefined;
-  throw new BackupError("SECRET_MISSING", `the private key ${parameter} of --dstsecret does not exist; check the path`);
+  throw new BackupError("SECRET_MISSING", `the private key ${parameter} of ${option} does not exist; check the path`);
 }
 
 /** Where the passphrase of a private key is looked for. */

@@ -1,4 +1,4 @@
-import { BackupError, type EventSink, LEASE_FILE, type Path, type Store, isBackupError } from "@backup/core";
+import { BackupError, type EventSink, LEASE_FILE, PRIVATE, type Path, type Store, isBackupError } from "@backup/core";
 import type { Host } from "./connection.js";
 import type { HostOptions } from "./host-options.js";
 import { openHost } from "./open-host.js";
@@ -75,6 +75,7 @@ async function open(options: Settings, signal: AbortSignal): Promise<Opened> {
   const spool = new Spool({ directory: options.spool });
   const line = new ShellLine(host);
   const lanes = Array.from({ length: LANES }, () => new SftpChannel({ host, compress: false, onEvent }));
+  let hasRsync = false;
   const store: SftpStore = new SftpStore({
     name,
     host,
@@ -87,6 +88,18 @@ async function open(options: Settings, signal: AbortSignal): Promise<Opened> {
         : undefined,
     onEvent,
     sums: sumsByShell((given) => line.shell(given)),
+    reach: async (given) => {
+      if (transport === "sftp" || host.by !== "OpenSSH") return undefined;
+      if (!hasRsync) {
+        // Before a dry run there may be nothing yet.
+        const isThere = (await store.list([PRIVATE], given)).some(({ path }) => path === SEEN);
+        const why = await whyNoRsync({ ...options, line, spool }, isThere ? SEEN : undefined, given);
+        if (why && transport === "rsync") throw why;
+        if (why) return undefined;
+        hasRsync = isThere;
+      }
+      return { shell: await line.shell(given), directory };
+    },
     sender: (own, given) => chooseSender({ ...options, onEvent, host, spool, line, lanes, store, own }, given),
   });
   const owned = [...lanes, line, spool];

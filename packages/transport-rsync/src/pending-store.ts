@@ -14,6 +14,7 @@ import {
   type Outcome,
   type Path,
   type Place,
+  type Reach,
   type Store,
   type Stored,
   throwIfAborted,
@@ -129,6 +130,10 @@ export class PendingStore implements Store {
 
   async removeTree(path: Path, signal: AbortSignal): Promise<void> {
     return (await this.#store(signal)).removeTree(path, signal);
+  }
+
+  async reach(signal: AbortSignal): Promise<Reach | undefined> {
+    return (await this.#store(signal)).reach?.(signal);
   }
 
   async describe(signal: AbortSignal): Promise<Description> {

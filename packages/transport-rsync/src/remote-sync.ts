@@ -1,4 +1,6 @@
-import { BackupError } from "@backup/core";
+import { spawn } from "node:child_process";
+import { BackupError, type Reach } from "@backup/core";
+import { childEnvironment } from "./child-environment.js";
 import type { RemoteShell } from "./connection.js";
 import { runCommand } from "./remote-command.js";
 
@@ -15,4 +17,20 @@ export async function syncFileSystem(shell: RemoteShell, directory: string, sign
   if (status === undefined)
     throw new BackupError("CONNECTION_LOST", `the connection to ${shell.target} was lost`, { transient: true });
   return status === 0;
+}
+
+/**
+ * Makes durable all that was written to the file system of a directory, here or at a host.
+ * @returns false: there is no such command
+ * @throws BackupError CONNECTION_LOST (transient), ABORTED
+ */
+export async function syncReach({ shell, directory }: Reach, signal: AbortSignal): Promise<boolean> {
+  const at = directory === "" ? "." : directory;
+  if (shell) return syncFileSystem(shell, at, signal);
+  const child = spawn("sync", ["-f", "--", at], { env: childEnvironment(process.env), stdio: "ignore" });
+  // Not ended when the run is: what it waits for is the disk.
+  return await new Promise((resolve) => {
+    child.once("error", () => resolve(false));
+    child.once("close", (code) => resolve(code === 0));
+  });
 }

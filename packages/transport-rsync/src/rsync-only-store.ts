@@ -17,6 +17,7 @@ import {
   PRIVATE,
   type Path,
   type Place,
+  type Reach,
   type Store,
   type Stored,
   checkPath,
@@ -303,6 +304,11 @@ export class RsyncOnlyStore implements Store {
     throwIfAborted(signal);
     checkPath(path);
     if ((await this.#typeOf(path, signal)) === "directory") await this.#changing(this.#tree.removeTree(path, signal));
+  }
+
+  async reach(signal: AbortSignal): Promise<Reach> {
+    this.#changedAt = performance.now();
+    return { shell: await this.#options.shell(signal), directory: this.#options.directory };
   }
 
   async describe(signal: AbortSignal): Promise<Description> {

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import type { Readable } from "node:stream";
 import { BackupError, type Path, throwIfAborted } from "@backup/core";
 import { childEnvironment } from "./child-environment.js";
 import type { RemoteShell } from "./connection.js";
@@ -11,7 +12,7 @@ import {
   remoteShellOption,
 } from "./rsync-arguments.js";
 import { RsyncExit, rsyncError } from "./rsync-errors.js";
-import { collectEnd, watchProgress } from "./rsync-output.js";
+import { type Ended, collectEnd, watchProgress } from "./rsync-output.js";
 
 /** One run of rsync(1) between a directory here and one there. */
 export interface RsyncRun {
@@ -106,11 +107,40 @@ function argumentsOf(run: RsyncRun, version: Version): readonly string[] {
   ];
 }
 
-async function start(program: string, args: readonly string[], run: RsyncRun, env: NodeJS.ProcessEnv): Promise<Buffer> {
-  const { signal, shell, onProgress } = run;
+function start(program: string, args: readonly string[], run: RsyncRun, env: NodeJS.ProcessEnv): Promise<Buffer> {
+  const { signal, shell, onProgress, files = [] } = run;
+  // A name that begins with `#` or `;` would be a comment: each gets `./` in front of it.
+  const input = files.map((path) => `./${path}\0`).join("");
+  const onOutput = onProgress && ((stdout: Readable) => watchProgress(stdout, onProgress));
+  const given = { input, env, own: shell.env, onOutput, signal };
+  return runToEnd(program, args, given).then((ended) => {
+    const { code, stdout } = ended;
+    if (code === 0 || (code !== null && run.accept?.includes(code))) return stdout;
+    throw rsyncError(new RsyncExit(ended), { host: shell.target, direction: run.direction });
+  });
+}
+
+export interface ProgramRun {
+  /** What it reads. */
+  readonly input: string | Uint8Array;
+  readonly env: NodeJS.ProcessEnv;
+  /** Added to what of `env` it gets. */
+  readonly own?: Readonly<Record<string, string>> | undefined;
+  /** Reads its output; without it that is kept. */
+  readonly onOutput?: ((stdout: Readable) => void) | undefined;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs rsync(1) until it has ended, however it does that.
+ * @throws BackupError ABORTED, TRANSPORT_MISSING
+ */
+export async function runToEnd(program: string, args: readonly string[], run: ProgramRun): Promise<Ended> {
+  const { input, env, own, onOutput, signal } = run;
+  throwIfAborted(signal);
   const child = spawn(program, args, {
     // Also without RSYNC_RSH, RSYNC_PROTECT_ARGS and the like, which change what the options here mean.
-    env: { ...childEnvironment(env), LC_ALL: "C", TZ: "UTC", ...shell.env },
+    env: { ...childEnvironment(env), LC_ALL: "C", TZ: "UTC", ...own },
     stdio: "pipe",
   });
   let killer: NodeJS.Timeout | undefined;
@@ -127,14 +157,11 @@ async function start(program: string, args: readonly string[], run: RsyncRun, en
   try {
     // It may end before it has read the list; how it ended says more than the broken pipe.
     child.stdin.on("error", () => {});
-    // A name that begins with `#` or `;` would be a comment: each gets `./` in front of it.
-    child.stdin.end((run.files ?? []).map((path) => `./${path}\0`).join(""));
-    if (onProgress) watchProgress(child.stdout, onProgress);
-    const ended = await collectEnd(child, program, { keepOutput: !onProgress });
+    child.stdin.end(input);
+    onOutput?.(child.stdout);
+    const ended = await collectEnd(child, program, { keepOutput: !onOutput });
     throwIfAborted(signal);
-    const { code, stdout } = ended;
-    if (code === 0 || (code !== null && run.accept?.includes(code))) return stdout;
-    throw rsyncError(new RsyncExit(ended), { host: shell.target, direction: run.direction });
+    return ended;
   } finally {
     clearTimeout(killer);
     signal.removeEventListener("abort", stop);

@@ -19,6 +19,7 @@ import {
   PRIVATE,
   type Path,
   type Place,
+  type Reach,
   type Store,
   type Stored,
   ahead,
@@ -67,6 +68,8 @@ export interface SftpStoreOptions {
   readonly sums?: Sums | undefined;
   /** Holds what is on its way; whoever made it disposes of it. */
   readonly spool: Spool;
+  /** See Store.reach. Default: programs cannot. */
+  readonly reach?: ((signal: AbortSignal) => Promise<Reach | undefined>) | undefined;
   /** Default: file by file, over SFTP. */
   readonly trees?: RemoteTrees | undefined;
   readonly onEvent?: EventSink | undefined;
@@ -271,6 +274,13 @@ export class SftpStore implements Store {
       await removeTree(sftp, at);
       await directorySync(sftp, new Set([folderOf(at)])).finish();
     }, signal);
+  }
+
+  async reach(signal: AbortSignal): Promise<Reach | undefined> {
+    const reach = await this.#options.reach?.(signal);
+    // Whoever asks is about to change something.
+    this.#destination.changed();
+    return reach;
   }
 
   async describe(signal: AbortSignal): Promise<Description> {

@@ -35,6 +35,8 @@ export interface Subcommand<Arguments = never> {
   readonly positionals: readonly Positional[];
   /** Beside those of every command. */
   readonly options: Readonly<Record<string, Options>>;
+  /** The option, repeatable, that takes all words after `--`. Default: those are arguments like the others. */
+  readonly rest?: string;
   /** Command lines, and what they do. */
   readonly examples: readonly (readonly [command: string, text: string])[];
   /** @throws BackupError USAGE */
@@ -50,6 +52,10 @@ export function addCommand(parser: Argv, command: Subcommand, then: (args: objec
     const word = isMany ? `${name}..` : name;
     return isOptional ? `[${word}]` : `<${word}>`;
   });
+  const { rest } = command;
+  /** The arguments with what followed `--`, where that is the command's own. */
+  const whole = (args: Readonly<Record<string, unknown>>): object =>
+    rest === undefined ? args : { ...args, [rest]: [args[rest] ?? [], args["--"] ?? []].flat() };
   return parser.command(
     [words.at(-1), ...positionals].join(" "),
     command.summary,
@@ -67,10 +73,10 @@ export function addCommand(parser: Argv, command: Subcommand, then: (args: objec
         if (extra !== undefined)
           throw new BackupError("USAGE", `'${extra}' is one argument too many; see backup ${command.name} --help`);
         // What yargs has read is what the description says.
-        command.check?.(args as never);
+        command.check?.(whole(args) as never);
         return true;
       });
     },
-    then,
+    (args) => then(whole(args)),
   );
 }

@@ -107,7 +107,10 @@ function formatCollection(event: BackupEvent & { readonly type: "collection" }):
 }
 
 function formatPlan(event: BackupEvent & { readonly type: "plan" }): string {
-  const { collections, add, bytes, move, rename, remove } = event;
+  const { collections, add, bytes, move, rename, remove, unit } = event;
+  if (unit === "file" && add + move + remove > 0)
+    return `${add} new or changed (${formatBytes(bytes)}), ${move} moved, ${remove} deleted`;
+  if (unit === "file") return "no files to copy, move or delete";
   if (add + move + rename + remove === 0) return `${formatCount(collections, "folder")}: nothing to do`;
   return `${formatCount(collections, "folder")}: ${add} new (${formatBytes(bytes)}), ${move} moved, ${rename} flags, ${remove} deleted`;
 }

@@ -31,6 +31,8 @@ export interface ActionType<Arguments extends CommonArguments = CommonArguments>
   readonly options: Readonly<Record<string, ActionOption>>;
   /** Those that the command alone takes; in a plan each is as if it were not given. */
   readonly commandOptions?: Readonly<Record<string, ActionOption>>;
+  /** The option, repeatable, that takes all words after `--`. Default: those are arguments like the others. */
+  readonly rest?: string;
   /** Command lines, and what they do. */
   readonly examples: readonly (readonly [command: string, text: string])[];
   /** @throws BackupError USAGE */

@@ -1,0 +1,77 @@
+import { type Itemized, ITEMIZE, parseItemized } from "./itemized.js";
+import type { TreeFile } from "./moves.js";
+import type { RawPath } from "./raw-path.js";
+import { type Totals, addTotals, noTotals } from "./totals.js";
+
+/** How two trees differ, as a dry run of rsync(1) says. */
+export interface Difference {
+  /** Regular files whose bytes are to be transferred. */
+  readonly wanted: readonly TreeFile[];
+  /** Those of them that are there already, with other bytes or times. */
+  readonly changed: ReadonlySet<RawPath>;
+  readonly newDirectories: ReadonlySet<RawPath>;
+  /** What is made and has no bytes of its own: links, names of files that have another one. Some other thing may be there. */
+  readonly made: ReadonlySet<RawPath>;
+  /** What is at the destination only: no directories. */
+  readonly gone: ReadonlySet<RawPath>;
+  readonly goneDirectories: ReadonlySet<RawPath>;
+  /** Files, links and the like that are new or differ, in bytes or otherwise than by attributes. */
+  readonly add: number;
+  /** Nothing at all is to be done. */
+  readonly isNone: boolean;
+  readonly totals: Totals;
+}
+
+/** Options of the run that says so. */
+export const COMPARE: readonly string[] = ["--dry-run", "--delete", "--stats", ...ITEMIZE];
+
+/** Takes in the lines of that run. */
+export class DifferenceReader {
+  readonly #isKept: boolean;
+  readonly #wanted: TreeFile[] = [];
+  readonly #changed = new Set<RawPath>();
+  readonly #newDirectories = new Set<RawPath>();
+  readonly #made = new Set<RawPath>();
+  readonly #gone = new Set<RawPath>();
+  readonly #goneDirectories = new Set<RawPath>();
+  readonly #totals = noTotals();
+  #add = 0;
+  #lines = 0;
+
+  /** @param isKept whether anything but the counts is of interest */
+  constructor(isKept: boolean) {
+    this.#isKept = isKept;
+  }
+
+  line(line: string): void {
+    const item = parseItemized(line);
+    if (item) this.#take(item);
+    else addTotals(this.#totals, line);
+  }
+
+  result(): Difference {
+    return {
+      wanted: this.#wanted,
+      changed: this.#changed,
+      newDirectories: this.#newDirectories,
+      made: this.#made,
+      gone: this.#gone,
+      goneDirectories: this.#goneDirectories,
+      add: this.#add,
+      isNone: this.#lines === 0,
+      totals: this.#totals,
+    };
+  }
+
+  #take({ kind, action, isNew, path, size, mtime }: Itemized): void {
+    this.#lines++;
+    if (action === "delete") (kind === "directory" ? this.#goneDirectories : this.#gone).add(path);
+    else if (kind !== "directory" && action !== "attributes") this.#add++;
+    if (!this.#isKept) return;
+    if (action === "make" && kind !== "directory") this.#made.add(path);
+    else if (action === "make" && isNew) this.#newDirectories.add(path);
+    if (kind !== "file" || action !== "transfer") return;
+    this.#wanted.push({ path, size, mtime });
+    if (!isNew) this.#changed.add(path);
+  }
+}

@@ -1,0 +1,122 @@
+import type { EventSink } from "@backup/core";
+import { parseItemized } from "./itemized.js";
+import { localDigest, localEntry } from "./local-entry.js";
+import type { RawPath } from "./raw-path.js";
+import { type Totals, addTotals, noTotals } from "./totals.js";
+import type { ManifestChanges } from "./tree-manifest.js";
+
+export interface TransferReaderOptions {
+  readonly changes: ManifestChanges;
+  /** The end that is on this machine, whose files are digested. */
+  readonly here: string;
+  /** It is the source: a file is digested when it is sent, and otherwise when all have come. */
+  readonly isSource: boolean;
+  /** All is listed for a new manifest, what is there already too. */
+  readonly isRebuilding: boolean;
+  readonly total: { readonly items: number; readonly bytes: number };
+  readonly onEvent: EventSink;
+  readonly signal: AbortSignal;
+}
+
+/** Time between two events of progress, milliseconds. */
+const EVENT_MS = 100;
+
+/** Takes in what rsync(1) says it does, and finds out for the manifest what that left. */
+export class TransferReader {
+  readonly #options: TransferReaderOptions;
+  readonly #totals = noTotals();
+  /** Files that were sent and changed meanwhile. */
+  #unsteady: RawPath[] = [];
+  /** What came and is not digested yet. */
+  readonly #arrived: { readonly path: RawPath; readonly isFile: boolean }[] = [];
+  #added = 0;
+  #removed = 0;
+  #bytes = 0;
+  #told = Number.NEGATIVE_INFINITY;
+
+  constructor(options: TransferReaderOptions) {
+    this.#options = options;
+  }
+
+  get totals(): Totals {
+    return this.#totals;
+  }
+
+  /** New or changed, directories left out. */
+  get added(): number {
+    return this.#added;
+  }
+
+  /** Deleted, directories left out. */
+  get removed(): number {
+    return this.#removed;
+  }
+
+  /** Files that changed while they were sent, since this was last asked. */
+  takeUnsteady(): readonly RawPath[] {
+    const unsteady = this.#unsteady;
+    this.#unsteady = [];
+    return unsteady;
+  }
+
+  /** @param isAgain what it names was counted before */
+  async line(line: string, isAgain = false): Promise<void> {
+    const item = parseItemized(line);
+    if (!item) {
+      if (!isAgain) addTotals(this.#totals, line);
+      return;
+    }
+    const { kind, action, path, size, mtime } = item;
+    const { changes, isRebuilding } = this.#options;
+    if (path === "" || path === ".") return;
+    if (action === "delete") {
+      if (kind !== "directory") this.#removed++;
+      changes.remove(path);
+      return;
+    }
+    const isFile = kind === "file";
+    if (action === "attributes") {
+      if (isRebuilding) await this.#take(path, isFile);
+      else changes.restate(path);
+      return;
+    }
+    if (kind !== "directory" && !isAgain) this.#added++;
+    await this.#take(path, isFile, { size, mtime });
+    this.#bytes += action === "transfer" && !isAgain ? size : 0;
+    this.#tell();
+  }
+
+  /** Digests what came. */
+  async finish(): Promise<void> {
+    for (const { path, isFile } of this.#arrived) await this.#note(path, isFile);
+    this.#tell(true);
+  }
+
+  async #take(path: RawPath, isFile: boolean, sent?: { readonly size: number; readonly mtime: number }): Promise<void> {
+    if (this.#options.isSource) await this.#note(path, isFile, sent);
+    else this.#arrived.push({ path, isFile });
+  }
+
+  async #note(path: RawPath, isFile: boolean, sent?: { readonly size: number; readonly mtime: number }): Promise<void> {
+    const { here, changes, isSource, signal } = this.#options;
+    const sha256 = isFile ? await localDigest(here, path, signal) : undefined;
+    const entry = localEntry(here, path);
+    if (!entry) return;
+    const seconds = Math.floor(Number(entry.mtime / 1_000_000n) / 1000);
+    const isSteady =
+      !isFile || (sha256 !== undefined && (!sent || (entry.size === sent.size && seconds === sent.mtime)));
+    if (!isSteady) this.#unsteady.push(path);
+    const { inode, ...rest } = entry;
+    await changes.add({ ...rest, ...(isSource ? { inode } : {}), sha256: isSteady ? sha256 : undefined });
+  }
+
+  #tell(isEnd = false): void {
+    const now = performance.now();
+    if (!isEnd && now - this.#told < EVENT_MS) return;
+    this.#told = now;
+    const { total, onEvent } = this.#options;
+    const [items, bytes] = [this.#added, this.#bytes];
+    const totals = { totalItems: Math.max(items, total.items), totalBytes: Math.max(bytes, total.bytes) };
+    onEvent({ type: "progress", items, bytes, ...totals });
+  }
+}

@@ -1,0 +1,57 @@
+import { type Reach, digestOf } from "@backup/core";
+import type { RemoteDirectory } from "@backup/transport-rsync";
+import { localDigest } from "./local-entry.js";
+import { type RawPath, textOf } from "./raw-path.js";
+
+/** The directory that is backed up. */
+export interface TreeEnd extends AsyncDisposable {
+  /** Absolute, where it is on this machine. */
+  readonly local: string | undefined;
+  /** @throws BackupError as Host.connect */
+  reach(signal: AbortSignal): Promise<Reach>;
+  /** `Content.digest` of files; what cannot be had is left out. */
+  digests(paths: readonly RawPath[], signal: AbortSignal): Promise<ReadonlyMap<RawPath, string>>;
+}
+
+/** Files that a host digests in one go. */
+const BATCH = 1024;
+
+export function localEnd(directory: string): TreeEnd {
+  return {
+    local: directory,
+    reach: async () => ({ directory }),
+    async digests(paths, signal) {
+      const digests = new Map<RawPath, string>();
+      for (const path of paths) {
+        const digest = await localDigest(directory, path, signal);
+        if (digest !== undefined) digests.set(path, digestOf(Buffer.from(digest, "hex")));
+      }
+      return digests;
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+export function remoteEnd(remote: RemoteDirectory): TreeEnd {
+  return {
+    local: undefined,
+    reach: (signal) => remote.reach(signal),
+    async digests(paths, signal) {
+      const { directory } = await remote.reach(signal);
+      const digests = new Map<RawPath, string>();
+      for (let at = 0; at < paths.length; at += BATCH) {
+        const names = new Map<string, RawPath>();
+        for (const path of paths.slice(at, at + BATCH)) {
+          const text = textOf(path);
+          if (text !== undefined) names.set(`${directory === "" ? "." : directory}/${text}`, path);
+        }
+        for (const [name, sum] of await remote.sums([...names.keys()], signal)) {
+          const path = names.get(name);
+          if (path !== undefined) digests.set(path, digestOf(sum));
+        }
+      }
+      return digests;
+    },
+    [Symbol.asyncDispose]: () => remote[Symbol.asyncDispose](),
+  };
+}

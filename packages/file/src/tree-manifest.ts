@@ -1,0 +1,125 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { type FileHandle, mkdtemp, open, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Stock } from "@backup/core";
+import { localEntry } from "./local-entry.js";
+import { type Entry, formatEntry, parseEntry } from "./manifest.js";
+import type { Manifest } from "./manifest-file.js";
+import type { RawPath } from "./raw-path.js";
+
+/** Text that is written in one go. */
+const PIECE = 64 * 1024;
+
+/**
+ * What a run finds out for the next manifest. What is new waits in a file, so that memory holds names of what changed at
+ * the most.
+ */
+export class ManifestChanges implements AsyncDisposable {
+  readonly #directory: string;
+  readonly #file: FileHandle;
+  readonly #replaced = new Set<RawPath>();
+  readonly #restated = new Set<RawPath>();
+  readonly #isNew: boolean;
+  #text = "";
+  #count = 0;
+
+  private constructor(directory: string, file: FileHandle, isNew: boolean) {
+    this.#directory = directory;
+    this.#file = file;
+    this.#isNew = isNew;
+  }
+
+  /** @param isNew nothing of an earlier manifest is to be kept */
+  static async open(isNew: boolean): Promise<ManifestChanges> {
+    const directory = await mkdtemp(join(tmpdir(), "backup-manifest-"));
+    return new ManifestChanges(directory, await open(join(directory, "entries"), "wx", 0o600), isNew);
+  }
+
+  /** Changes so far. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** An entry that is new or has other bytes. */
+  async add(entry: Entry): Promise<void> {
+    this.#count++;
+    if (!this.#isNew) this.#replaced.add(entry.path);
+    this.#text += `${formatEntry(entry)}\n`;
+    if (this.#text.length >= PIECE) await this.#flush();
+  }
+
+  /** An entry whose attributes are others. */
+  restate(path: RawPath): void {
+    this.#count++;
+    this.#restated.add(path);
+  }
+
+  remove(path: RawPath): void {
+    this.#count++;
+    this.#replaced.add(path);
+  }
+
+  /**
+   * All entries of the next manifest.
+   * @param here directory of this machine that the attributes are read from
+   * @param nowAt what an entry of the earlier manifest is called now
+   */
+  async *entries(
+    before: Manifest | undefined,
+    { here, nowAt }: { readonly here: string; readonly nowAt: (path: RawPath) => RawPath },
+  ): AsyncGenerator<Entry> {
+    await this.#flush();
+    for await (const entry of before?.entries() ?? []) {
+      const path = nowAt(entry.path);
+      if (this.#replaced.has(path)) continue;
+      const now = path === entry.path ? entry : { ...entry, path };
+      if (!this.#restated.has(path)) {
+        yield now;
+        continue;
+      }
+      const stated = localEntry(here, path);
+      yield stated
+        ? { ...stated, inode: entry.inode === undefined ? undefined : stated.inode, sha256: entry.sha256 }
+        : now;
+    }
+    const lines = createInterface({ input: createReadStream(join(this.#directory, "entries"), "latin1") });
+    for await (const line of lines) {
+      const entry = parseEntry(line);
+      if (entry) yield entry;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#file.close();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  async #flush(): Promise<void> {
+    const text = this.#text;
+    this.#text = "";
+    if (text !== "") await this.#file.write(Buffer.from(text, "latin1"));
+  }
+}
+
+/** Counts the files among entries that pass. */
+export class StockCounter {
+  #files = 0;
+  #bytes = 0;
+  readonly #hash = createHash("sha256");
+
+  async *through(entries: AsyncIterable<Entry>): AsyncGenerator<Entry> {
+    for await (const entry of entries) {
+      if (entry.type !== "dir") this.#files++;
+      this.#bytes += entry.size;
+      this.#hash.update(`${entry.path}\0${entry.sha256 ?? ""}\n`);
+      yield entry;
+    }
+  }
+
+  stock(): Stock {
+    return { files: this.#files, bytes: this.#bytes, digest: this.#hash.digest("hex") };
+  }
+}

@@ -1,0 +1,329 @@
+import { mkdtemp, rmdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  BackupError,
+  type EventSink,
+  type Mirror,
+  type MirrorPlace,
+  type MirrorPlan,
+  type MirrorResult,
+  type Reach,
+  type Stock,
+  type Store,
+  isBackupError,
+} from "@backup/core";
+import { type RsyncCopied, type RsyncCopy, rsyncCopy, syncReach } from "@backup/transport-rsync";
+import { checkApart, checkDirectory } from "./check-places.js";
+import { applyMoves } from "./apply-moves.js";
+import { COMPARE, type Difference, DifferenceReader } from "./find-difference.js";
+import { type FoundMoves, findMoves } from "./find-moves.js";
+import { ITEMIZE } from "./itemized.js";
+import { type Manifest, readManifest, writeManifest } from "./manifest-file.js";
+import { rawOf, shown } from "./raw-path.js";
+import { TransferReader } from "./transfer-reader.js";
+import type { TreeEnd } from "./tree-end.js";
+import { ManifestChanges, StockCounter } from "./tree-manifest.js";
+import { type TreeOptions, rsyncOptions } from "./tree-options.js";
+
+export interface TreeMirrorOptions extends TreeOptions {
+  /** See Mirror.id. */
+  readonly id: string;
+  /** As it was given. */
+  readonly name: string;
+  readonly source: TreeEnd;
+  /** A file below the source that has to be there: a sign that what is meant is mounted. */
+  readonly require?: string | undefined;
+}
+
+/** More than what the comparison found may be deleted by so many, because the source goes on being used. */
+const DELETE_SLACK = 100;
+
+/** How often a file is sent that changes while it is. */
+const ATTEMPTS = 3;
+
+/** What a run found, and goes by. */
+interface Found {
+  readonly place: MirrorPlace;
+  readonly difference: Difference;
+  readonly manifest: Manifest | undefined;
+  readonly moves: FoundMoves;
+  /** When the run began, milliseconds since 1970. */
+  readonly started: number;
+  /** Files that vanished at the source. */
+  readonly gone: number;
+}
+
+type Copy = Pick<RsyncCopy, "to" | "options" | "files" | "onLine" | "signal">;
+
+/** A directory as a mirror: rsync(1) compares and transfers, and what was moved is renamed first. */
+export class TreeMirror implements Mirror {
+  readonly id: string;
+  readonly #options: TreeMirrorOptions;
+  /** Of `A` and `X`, what an end does not know. */
+  readonly #without = new Set<string>();
+
+  constructor(options: TreeMirrorOptions) {
+    this.id = options.id;
+    this.#options = options;
+  }
+
+  async prepare(store: Store, signal: AbortSignal): Promise<void> {
+    const { source, name, require: required } = this.#options;
+    const { local } = source;
+    if (local !== undefined) {
+      await checkDirectory(local, name);
+      const there = await store.reach?.(signal);
+      if (there && !there.shell) await checkApart(local, there.directory);
+      if (required === undefined) return;
+    }
+    const options = ["--dry-run", "--dirs", "--no-recursive", "--no-implied-dirs"];
+    const { end } = await withEmpty((to) =>
+      this.#copy(() => {}, { to, options, files: [rawOf(required ?? ".")], onLine: () => {}, signal }),
+    );
+    if (end === "done") return;
+    const message =
+      required === undefined
+        ? `${name} cannot be read as a directory; check the path, and that the account may read it`
+        : `${name} has no ${required}, which --require asks for: is it mounted? Nothing was changed`;
+    throw new BackupError(required === undefined ? "NOT_FOUND" : "SOURCE_EMPTY", message);
+  }
+
+  async compare(place: MirrorPlace, signal: AbortSignal): Promise<MirrorPlan> {
+    const { source, name } = this.#options;
+    const { store, isNew } = place;
+    const started = Date.now();
+    const difference = await this.#difference(place, signal);
+    const { totals } = difference;
+    const held = totals.regular - totals.createdRegular + totals.deletedRegular;
+    this.#checkDeletes(place, difference, held);
+    const manifest = isNew ? undefined : await this.#manifest(place, signal);
+    const moves = await findMoves({ source, store, difference, manifest }, signal);
+    const { gone } = moves;
+    return {
+      items: totals.files,
+      add: difference.add - moves.count - moves.carried,
+      bytes: totals.bytes - moves.bytes,
+      move: moves.count,
+      remove: gone,
+      losses: [{ name, held, deleted: gone }],
+      apply: (given) => this.#apply({ place, difference, manifest, moves, started, gone }, given),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#options.source[Symbol.asyncDispose]();
+  }
+
+  /** @throws BackupError where this would delete what nobody meant */
+  #checkDeletes({ store, isNew, allowDeletes, keepDeleted }: MirrorPlace, difference: Difference, held: number): void {
+    if (allowDeletes || keepDeleted) return;
+    const { name } = this.#options;
+    const { totals, gone, goneDirectories } = difference;
+    const [first] = [...goneDirectories, ...gone];
+    if (isNew && first !== undefined)
+      throw new BackupError(
+        "DESTINATION_OTHER",
+        `${store.name} is no backup, and holds what ${name} does not have (${shown(first)}): name a directory that is ` +
+          "empty or new; to delete there what is not in the source, run again with --allow-deletes",
+      );
+    if (totals.files === 0 && held > 0)
+      throw new BackupError(
+        "SOURCE_EMPTY",
+        `${name} is empty, and ${store.name} holds ${held} files of it: is it mounted? If it is to be empty, run ` +
+          "again with --allow-deletes",
+      );
+  }
+
+  async #difference(place: MirrorPlace, signal: AbortSignal): Promise<Difference> {
+    const compare = async (to: Reach): Promise<Difference> => {
+      const reader = new DifferenceReader(!place.isNew);
+      await this.#copy(place.onEvent, { to, options: COMPARE, onLine: (line) => reader.line(line), signal });
+      return reader.result();
+    };
+    try {
+      return await compare(await this.#target(place, signal));
+    } catch (error) {
+      // Before a dry run there may be no destination.
+      if (place.isNew && isBackupError(error) && error.code !== "ABORTED" && !(await this.#isThere(place, signal)))
+        return withEmpty(compare);
+      throw error;
+    }
+  }
+
+  async #isThere({ store }: MirrorPlace, signal: AbortSignal): Promise<boolean> {
+    return (await store.list([".backup"], signal)).length > 0;
+  }
+
+  async #manifest({ store, onEvent }: MirrorPlace, signal: AbortSignal): Promise<Manifest | undefined> {
+    try {
+      return await readManifest(store, signal);
+    } catch (error) {
+      if (!isBackupError(error, "ITEM_UNREADABLE")) throw error;
+      onEvent({ type: "warning", code: error.code, message: `${error.message}; it is made anew` });
+      return undefined;
+    }
+  }
+
+  async #apply(found: Found, signal: AbortSignal): Promise<MirrorResult> {
+    const { place, difference, moves, manifest, gone } = found;
+    const { onEvent, keepDeleted } = place;
+    const none = { added: 0, moved: 0, removed: 0, kept: keepDeleted ? gone : 0, postponed: 0, bytes: 0, failed: 0 };
+    const isUnchanged = keepDeleted ? difference.add === 0 && difference.isNone : difference.isNone;
+    if (isUnchanged && manifest) return none;
+
+    const onSkipped = (reason: string): void => onEvent({ type: "debug", message: `not renamed: ${reason}` });
+    const isMoved = await applyMoves(moves, { store: place.store, signal, onSkipped });
+
+    const to = await this.#target(place, signal);
+    const { local } = this.#options.source;
+    const here = local ?? to.directory;
+    await using changes = await ManifestChanges.open(manifest === undefined);
+    const total = { items: difference.add - moves.count - moves.carried, bytes: difference.totals.bytes - moves.bytes };
+    const isRebuilding = manifest === undefined && !place.isNew;
+    const isSource = local !== undefined;
+    const reader = new TransferReader({ changes, here, isSource, isRebuilding, total, onEvent, signal });
+    // Without a manifest all is listed, also what is there already.
+    const all = isRebuilding ? ["--itemize-changes", "--itemize-changes"] : [];
+    // What is in the place of something of another kind has to go at once.
+    const transfer = ["--stats", ...ITEMIZE, ...all, ...(keepDeleted ? [] : ["--force"])];
+    const onLine = (line: string): Promise<void> => reader.line(line);
+    const sent = await this.#copy(onEvent, { to, options: transfer, onLine, signal });
+    await this.#settle(place, reader, to, signal);
+    await reader.finish();
+    let failed = tellComplaints(sent, place, this.#options.name);
+    const isPostponed = !keepDeleted && failed > 0;
+    const hasLeft = gone > 0 || moves.suspects.length > 0 || !isMoved;
+    const left = hasLeft || [...difference.goneDirectories].some((path) => moves.nowAt(path) === path);
+    if (!keepDeleted && !isPostponed && left) {
+      await syncReach(to, signal);
+      const deleted = await this.#copy(onEvent, { to, options: deleting(found), onLine, signal });
+      failed += tellComplaints(deleted, place, this.#options.name);
+    }
+    await syncReach(to, signal);
+    const stock = await this.#writeManifest(found, changes, here, signal);
+    return {
+      ...none,
+      added: reader.added,
+      moved: moves.count,
+      removed: reader.removed + moves.suspects.length,
+      postponed: isPostponed ? gone : 0,
+      bytes: reader.totals.bytes,
+      failed,
+      stock,
+    };
+  }
+
+  /** Sends again what changed while it was sent. */
+  async #settle(place: MirrorPlace, reader: TransferReader, to: Reach, signal: AbortSignal): Promise<void> {
+    let unsteady = reader.takeUnsteady();
+    for (let attempt = 1; attempt < ATTEMPTS && unsteady.length > 0; attempt++) {
+      const again = {
+        to,
+        options: ITEMIZE,
+        files: unsteady,
+        onLine: (line: string) => reader.line(line, true),
+        signal,
+      };
+      await this.#copy(place.onEvent, again);
+      unsteady = reader.takeUnsteady();
+    }
+    for (const path of unsteady) {
+      const message = `${shown(path)} changed each time that it was read: what is in the backup may be half of two states`;
+      place.onEvent({ type: "warning", code: "ITEM_CHANGING", message });
+    }
+  }
+
+  async #writeManifest(
+    { place, manifest, moves, started }: Found,
+    changes: ManifestChanges,
+    here: string,
+    signal: AbortSignal,
+  ): Promise<Stock> {
+    const counter = new StockCounter();
+    const entries = counter.through(changes.entries(manifest, { here, nowAt: moves.nowAt }));
+    await writeManifest(place.store, { started, entries }, signal);
+    return counter.stock();
+  }
+
+  async #target({ store }: MirrorPlace, signal: AbortSignal): Promise<Reach> {
+    const reach = await store.reach?.(signal);
+    if (reach) return reach;
+    const message = `${store.name} cannot be reached by rsync, which copies trees; install rsync there, and leave out --transport sftp`;
+    throw new BackupError("TRANSPORT_MISSING", message);
+  }
+
+  async #copy(onEvent: EventSink, copy: Copy): Promise<RsyncCopied> {
+    const from = await this.#options.source.reach(copy.signal);
+    if (from.shell && copy.to.shell)
+      throw new BackupError(
+        "USAGE",
+        "the source and the destination are both on other hosts; one of them has to be here",
+      );
+    const options = [...rsyncOptions(this.#options, this.#without), ...copy.options];
+    try {
+      return await rsyncCopy({ ...copy, from, options });
+    } catch (error) {
+      if (!isBackupError(error)) throw error;
+      const letter = unknownAttributes(error);
+      if (letter === undefined || this.#without.has(letter)) throw error;
+      this.#without.add(letter);
+      const what = letter === "A" ? "ACLs" : "extended attributes";
+      const message = `one of the two ends knows no ${what}: those are not copied`;
+      onEvent({ type: "warning", code: "ATTRIBUTES_LEFT_OUT", message });
+      return this.#copy(onEvent, copy);
+    }
+  }
+}
+
+/**
+ * Options of the run that deletes what vanished, and does nothing else: the last one, and only if all that was to come is
+ * there. Not more than the comparison found, and a little: the source may have been lost since.
+ */
+function deleting({ place, difference }: Found): readonly string[] {
+  const most = difference.gone.size + difference.goneDirectories.size + DELETE_SLACK;
+  const limit = place.allowDeletes ? [] : [`--max-delete=${most}`];
+  return ["--delete", "--existing", "--ignore-existing", ...limit, ...ITEMIZE];
+}
+
+/** What an rsync(1) that was built without something says of it. */
+function unknownAttributes({ cause }: BackupError): string | undefined {
+  const said = cause instanceof Error ? cause.message : "";
+  if (/ACLs are not supported/i.test(said)) return "A";
+  return /(?:extended attributes|xattrs) are not supported/i.test(said) ? "X" : undefined;
+}
+
+/** What rsync(1) complained about. @returns how much is missing from the backup */
+function tellComplaints({ end, complaints }: RsyncCopied, { onEvent }: MirrorPlace, name: string): number {
+  let failed = 0;
+  for (const line of complaints) {
+    const isVanished = /^(?:file|directory) has vanished: /.test(line);
+    if (isVanished) {
+      onEvent({ type: "warning", code: "ITEM_VANISHED", message: `while it was copied, ${line.replace(" has", "")}` });
+      continue;
+    }
+    failed++;
+    onEvent({ type: "failed", collection: name, code: "ITEM_UNREADABLE", message: line });
+  }
+  if (end === "limited") {
+    failed++;
+    const message = `${name} lost more files while the run went on than it had been compared with; they were kept, run again`;
+    onEvent({ type: "failed", collection: name, code: "DELETION_LIMIT", message });
+  }
+  if (end === "partial" && failed === 0) {
+    failed++;
+    const message = `rsync left something out, and did not say what; run again with DEBUG=1`;
+    onEvent({ type: "failed", collection: name, code: "ITEM_UNREADABLE", message });
+  }
+  return failed;
+}
+
+/** Gives work an empty directory here. */
+async function withEmpty<T>(work: (to: Reach) => Promise<T>): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), "backup-empty-"));
+  try {
+    return await work({ directory });
+  } finally {
+    await rmdir(directory);
+  }
+}

@@ -1,0 +1,84 @@
+import { BackupError, PRIVATE } from "@backup/core";
+
+/** What of a tree is backed up, and how. */
+export interface TreeOptions {
+  /** Patterns as in a .gitignore; a name that also matches one of `include` is not left out by them. */
+  readonly exclude?: readonly string[] | undefined;
+  readonly include?: readonly string[] | undefined;
+  /** Nothing on other file systems that are mounted in it. */
+  readonly oneFileSystem?: boolean | undefined;
+  /** Sizes as rsync(1) takes them: `1.5m`. */
+  readonly maxSize?: string | undefined;
+  readonly minSize?: string | undefined;
+  /** For slow links: by size alone, what was begun is gone on with, owners and groups stay behind, compressed. */
+  readonly inet?: boolean | undefined;
+  /** Runs of zeros take no room at the destination. */
+  readonly sparse?: boolean | undefined;
+  /** Owners by their numbers, not by their names. */
+  readonly numericIds?: boolean | undefined;
+  /** KiB a second. */
+  readonly bwlimit?: number | undefined;
+  /** Further options of rsync(1), as they are. */
+  readonly rsync?: readonly string[] | undefined;
+}
+
+/** Where rsync(1) keeps what it has begun, in each directory. */
+const PARTIAL = ".backup-partial";
+
+/** Options that would have rsync(1) remove, change the source or print what is not expected. */
+const REFUSED =
+  /^(?:--(?:remove-source-files|delete.*|del|force|existing|ignore-(?:existing|non-existing|errors)|out-format|log-format|itemize-changes|dry-run|list-only|files-from|from0|daemon|server|sender|rsh|read-batch|write-batch|only-write-batch|backup|backup-dir|suffix|inplace|append|append-verify|link-dest|copy-dest|compare-dest|temp-dir|stats|info|debug|quiet|verbose|human-readable|8-bit-output|protect-args|secluded-args|relative|no-relative|dirs|no-recursive|no-links|version|help)(?:=.*)?|-[^-]*[nRdeqvhib0Ty].*)$/;
+
+/** @throws BackupError USAGE */
+export function checkTreeOptions({ exclude = [], include = [], rsync = [] }: TreeOptions): void {
+  for (const pattern of [...exclude, ...include]) {
+    if (/^[!#]/.test(pattern))
+      throw new BackupError("USAGE", `'${pattern}' begins with a sign that patterns here do not know; use --include`);
+    if (pattern.trim() === "" || /[\0\n]/.test(pattern))
+      throw new BackupError("USAGE", "a pattern of --exclude or --include is empty, or has a line feed in it");
+  }
+  for (const option of rsync) {
+    if (!option.startsWith("-"))
+      throw new BackupError("USAGE", `'${option}' after -- is no option; write --name=value for rsync in one word`);
+    if (REFUSED.test(option))
+      throw new BackupError("USAGE", `rsync's ${option} is what backup itself decides; leave it out`);
+  }
+}
+
+/**
+ * Options of rsync(1) for all runs of a tree.
+ * @param without of `A` (ACLs) and `X` (extended attributes), those that an end does not know
+ */
+export function rsyncOptions(options: TreeOptions, without: ReadonlySet<string> = new Set()): readonly string[] {
+  const { oneFileSystem, maxSize, minSize, inet, sparse, numericIds, bwlimit, rsync = [] } = options;
+  const attributes = ["A", "X"].filter((letter) => !without.has(letter)).map((letter) => `-${letter}`);
+  return [
+    "--archive",
+    "--hard-links",
+    ...(inet ? ["--no-owner", "--no-group", "--size-only", `--partial-dir=${PARTIAL}`, "--compress"] : attributes),
+    ...(oneFileSystem ? ["--one-file-system"] : []),
+    ...(maxSize === undefined ? [] : [`--max-size=${maxSize}`]),
+    ...(minSize === undefined ? [] : [`--min-size=${minSize}`]),
+    ...(sparse ? ["--sparse"] : []),
+    ...(numericIds ? ["--numeric-ids"] : []),
+    ...(bwlimit === undefined ? [] : [`--bwlimit=${bwlimit}`]),
+    ...rules(options).map((rule) => `--filter=${rule}`),
+    ...rsync,
+  ];
+}
+
+/** The first that fits is taken. */
+function rules({ exclude = [], include = [] }: TreeOptions): readonly string[] {
+  return [
+    `- /${PRIVATE}`,
+    ...include.map((pattern) => `+ ${ruleOf(pattern)}`),
+    ...exclude.map((pattern) => `- ${ruleOf(pattern)}`),
+  ];
+}
+
+/** A slash that is not the last character ties a pattern to the top, as gitignore(5) says; in rsync(1) only a first one does. */
+function ruleOf(pattern: string): string {
+  const plain = pattern.replace(/^(?:\*\*\/)+/, "");
+  if (plain !== pattern) return plain;
+  return plain.startsWith("/") || !plain.slice(0, -1).includes("/") ? plain : `/${plain}`;
+}

@@ -1,0 +1,359 @@
+import { execFile } from "node:child_process";
+import { chmod, mkdir, readFile, readdir, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { gunzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Result, eventsOf, reportOf, runBackup } from "./support/command.js";
+import { seededRandom } from "./support/random.js";
+import { RandomTree, differencesOf } from "./support/random-tree.js";
+import { roundsOf } from "./support/rounds.js";
+import { type Sshd, startSshd } from "./support/sshd.js";
+import { type TemporaryDirectory, temporaryDirectory } from "./support/temporary-directory.js";
+
+const run = promisify(execFile);
+
+let home: TemporaryDirectory;
+let sshd: Sshd;
+let restricted: Sshd;
+beforeAll(async () => {
+  home = await temporaryDirectory();
+  [sshd, restricted] = await Promise.all([
+    startSshd(),
+    startSshd({ keyCommand: (directory) => `/usr/bin/rrsync -no-lock '${directory}'` }),
+  ]);
+});
+afterAll(async () => {
+  await sshd?.[Symbol.asyncDispose]();
+  await restricted?.[Symbol.asyncDispose]();
+  await home?.[Symbol.asyncDispose]();
+});
+
+let number = 0;
+const place = (): string => join(home.path, `place-${number++}`);
+
+const ssh = (server: Sshd): readonly string[] => [`--ssh-port=${server.port}`, `--known-hosts=${server.knownHosts}`];
+
+/** Where a tree goes or comes from, as this machine sees it, and the words of the command line for it. */
+interface Way {
+  readonly name: string;
+  readonly open: () => { readonly source: string; readonly dest: string; readonly args: readonly string[] };
+  /** Whether what moves is renamed there; otherwise it is sent again. */
+  readonly renames: boolean;
+}
+
+const remote = (server: Sshd, name: string): string => `${server.user}@${server.host}:${server.remotePath}/${name}`;
+
+const WAYS: readonly Way[] = [
+  {
+    name: "here to here",
+    renames: true,
+    open: () => {
+      const [source, dest] = [place(), place()];
+      return { source, dest, args: [source, dest] };
+    },
+  },
+  {
+    name: "here to a host",
+    renames: true,
+    open: () => {
+      const source = place();
+      const name = `tree-${number++}`;
+      const args = [source, remote(sshd, name), `--dstsecret=${sshd.identity}`, ...ssh(sshd)];
+      return { source, dest: join(sshd.path, name), args };
+    },
+  },
+  {
+    name: "a host to here",
+    renames: true,
+    open: () => {
+      const dest = place();
+      const name = `tree-${number++}`;
+      const args = [remote(sshd, name), dest, `--srcsecret=${sshd.identity}`, ...ssh(sshd)];
+      return { source: join(sshd.path, name), dest, args };
+    },
+  },
+];
+
+const backUp = (args: readonly string[], ...more: string[]): Promise<Result> =>
+  runBackup(["file", ...args, ...more, "--json"]);
+
+describe.each(WAYS)("$name", ({ open, renames }) => {
+  it("is equal after every run, whatever changed, and sends what is new and no more", {
+    timeout: 240_000,
+  }, async () => {
+    for (let round = 0; round < roundsOf(2); round++) {
+      const { source, dest, args } = open();
+      await mkdir(source, { recursive: true });
+      const random = seededRandom(number * 1000 + round);
+      const tree = new RandomTree(source, random);
+      tree.grow(60);
+      for (let step = 0; step < 4; step++) {
+        const isTame = step < 3;
+        const before = tree.contents();
+        if (step > 0) tree.change(12, isTame);
+        const result = await backUp(args, "--allow-deletes");
+        const where = `round ${round}, step ${step}: ${result.stderr}`;
+        expect(result.code, where).toBe(0);
+        expect(await differencesOf(source, dest), where).toBe("");
+        const { bytes } = reportOf(result);
+        if (step > 0 && isTame && renames) {
+          // A file's own bytes, wherever they were; what has a name that stores cannot say may be sent again.
+          const sent = [...tree.contents()].filter(
+            ([content, { path }]) =>
+              !before.has(content) || isNoUtf8(path) || isNoUtf8(before.get(content)?.path ?? ""),
+          );
+          expect(bytes, where).toBeLessThanOrEqual(sent.reduce((sum, [, { size }]) => sum + size, 0));
+        }
+        const again = await backUp(args);
+        expect(reportOf(again)).toMatchObject({ result: "done", added: 0, moved: 0, removed: 0, bytes: 0 });
+      }
+    }
+  });
+
+  it("renames a directory that was renamed, and all in it at once", async () => {
+    const { source, dest, args } = open();
+    await mkdir(join(source, "one/two/three"), { recursive: true });
+    for (let at = 0; at < 50; at++)
+      await writeFile(join(source, `one/two/${at % 2 ? "three/" : ""}${at}`), `${at}`.repeat(999));
+    expect((await backUp(args)).code).toBe(0);
+    const inode = (await stat(join(dest, "one/two/three/1"))).ino;
+    await rename(join(source, "one"), join(source, "other"));
+    const dry = await backUp(args, "--dry-run");
+    expect(reportOf(dry)).toMatchObject({ dryRun: true, added: 0, moved: 50, removed: 0 });
+    expect((await readdir(dest)).toSorted()).toEqual([".backup", "one"]);
+    const report = reportOf(await backUp(args));
+    expect(report).toMatchObject({ result: "done", added: 0, moved: 50, removed: 0, bytes: 0 });
+    expect((await stat(join(dest, "other/two/three/1"))).ino).toBe(inode);
+    expect(await differencesOf(source, dest)).toBe("");
+  });
+
+  it("recognises what moved without the manifest too", async () => {
+    const { source, dest, args } = open();
+    await mkdir(join(source, "one"), { recursive: true });
+    for (let at = 0; at < 20; at++) await writeFile(join(source, `one/${at}`), `${at} `.repeat(999));
+    await backUp(args);
+    await rm(join(dest, ".backup/manifest.mtree.gz"));
+    await rename(join(source, "one"), join(source, "two"));
+    expect(reportOf(await backUp(args))).toMatchObject({ added: 0, moved: 20, bytes: 0 });
+    expect(await differencesOf(source, dest)).toBe("");
+    // Made anew, of all that is there.
+    expect(await manifestOf(dest)).toHaveLength(21);
+  });
+
+  it("does not take a file for another of the same size and time", async () => {
+    const { source, dest, args } = open();
+    await mkdir(join(source, "one"), { recursive: true });
+    const write = async (path: string, text: string): Promise<void> => {
+      await writeFile(join(source, path), text);
+      await utimes(join(source, path), 1_600_000_000, 1_600_000_000);
+    };
+    for (let at = 0; at < 5; at++) await write(`one/${at}`, `same-size-${at}`);
+    await backUp(args);
+    await rename(join(source, "one"), join(source, "two"));
+    await write("two/3", "SAME-SIZE-3");
+    expect(reportOf(await backUp(args))).toMatchObject({ added: 1, moved: 4, removed: 1, bytes: 11 });
+    expect(await readFile(join(dest, "two/3"), "utf8")).toBe("SAME-SIZE-3");
+    expect(await differencesOf(source, dest)).toBe("");
+  });
+
+  it("mirrors what is in the directory, and what was deleted, but for what is kept", async () => {
+    const { source, dest, args } = open();
+    await mkdir(join(source, "sub"), { recursive: true });
+    await writeFile(join(source, "sub/stays"), "1");
+    await writeFile(join(source, "goes"), "22");
+    await backUp(args);
+    expect((await readdir(dest)).toSorted()).toEqual([".backup", "goes", "sub"]);
+    await rm(join(source, "goes"));
+    expect(reportOf(await backUp(args, "--keep-deleted"))).toMatchObject({ removed: 0, kept: 1 });
+    expect(await readFile(join(dest, "goes"), "utf8")).toBe("22");
+    expect(reportOf(await backUp(args))).toMatchObject({ removed: 1, kept: 0 });
+    expect((await readdir(dest)).toSorted()).toEqual([".backup", "sub"]);
+  });
+
+  it("is never emptied by a source that is empty, lost, or has lost most", async () => {
+    const { source, dest, args } = open();
+    await mkdir(source, { recursive: true });
+    for (let at = 0; at < 120; at++) await writeFile(join(source, `file-${at}`), `${at}`);
+    await backUp(args);
+    for (let at = 0; at < 70; at++) await rm(join(source, `file-${at}`));
+    expect(errorOf(await backUp(args))).toMatchObject({ code: "DELETION_LIMIT" });
+    for (let at = 70; at < 120; at++) await rm(join(source, `file-${at}`));
+    expect(errorOf(await backUp(args))).toMatchObject({ code: "SOURCE_EMPTY" });
+    await rm(source, { recursive: true });
+    const missing = await backUp(args);
+    expect(missing.code).toBe(1);
+    expect(errorOf(missing)).toMatchObject({ code: "NOT_FOUND" });
+    expect(await readdir(dest)).toHaveLength(121);
+    await mkdir(source);
+    expect(reportOf(await backUp(args, "--allow-deletes"))).toMatchObject({ removed: 120 });
+  });
+
+  it("does nothing unless the file is there that it is to find", async () => {
+    const { source, dest, args } = open();
+    await mkdir(source, { recursive: true });
+    await writeFile(join(source, "file"), "1");
+    const refused = await backUp(args, "--require", "sub/.mounted");
+    expect(refused.code).toBe(1);
+    expect(errorOf(refused)).toMatchObject({ code: "SOURCE_EMPTY" });
+    await expect(readdir(dest)).rejects.toThrow("ENOENT");
+    await mkdir(join(source, "sub"));
+    await writeFile(join(source, "sub/.mounted"), "");
+    expect((await backUp(args, "--require", "sub/.mounted")).code).toBe(0);
+  });
+
+  it("leaves out what is excluded, as a .gitignore would", async () => {
+    const { source, dest, args } = open();
+    for (const path of ["cache/x", "sub/cache/y", "a/b/c", "b/c", "keep.log", "drop.log", "sub/drop.log"]) {
+      await mkdir(join(source, path, ".."), { recursive: true });
+      await writeFile(join(source, path), path);
+    }
+    const options = ["--exclude", "/cache/", "--exclude", "*.log", "--include", "keep.log", "--exclude", "b/c"];
+    expect((await backUp(args, ...options)).code).toBe(0);
+    const { stdout } = await run("find", [".", "-type", "f", "-not", "-path", "./.backup/*"], { cwd: dest });
+    expect(stdout.trim().split("\n").toSorted()).toEqual(["./a/b/c", "./keep.log", "./sub/cache/y"]);
+  });
+});
+
+it("copies to an account that may run rsync and nothing else", async () => {
+  const source = place();
+  await mkdir(join(source, "one"), { recursive: true });
+  for (let at = 0; at < 20; at++) await writeFile(join(source, `one/${at}`), `${at} `.repeat(99));
+  const args = [
+    source,
+    `${restricted.user}@${restricted.host}:tree`,
+    `--dstsecret=${restricted.identity}`,
+    ...ssh(restricted),
+  ];
+  expect((await backUp(args)).code).toBe(0);
+  const dest = join(restricted.path, "tree");
+  expect(await differencesOf(source, dest)).toBe("");
+  await rename(join(source, "one"), join(source, "two"));
+  await writeFile(join(source, "new"), "1");
+  expect((await backUp(args)).code).toBe(0);
+  expect(await differencesOf(source, dest)).toBe("");
+});
+
+it("copies all but a file that cannot be read, deletes nothing then, and says that something is missing", async () => {
+  const [source, dest] = [place(), place()];
+  await mkdir(source);
+  await writeFile(join(source, "first"), "1");
+  await writeFile(join(source, "goes"), "1");
+  expect((await backUp([source, dest])).code).toBe(0);
+  await rm(join(source, "goes"));
+  await writeFile(join(source, "unreadable"), "secret");
+  await writeFile(join(source, "second"), "2");
+  await chmod(join(source, "unreadable"), 0);
+  // Root reads everything: an account that is not.
+  await run("chown", ["-R", "nobody", source, dest, home.path]);
+  const nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+  const command = [process.execPath, join(process.cwd(), "packages/cli/bin/backup.js"), "file", source, dest, "--json"];
+  const result = await run("setpriv", [...nobody, ...command], {
+    env: { PATH: process.env.PATH, HOME: home.path },
+  }).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr, signal: null }),
+    (error: { readonly code: number; readonly stdout: string; readonly stderr: string }) => ({
+      ...error,
+      signal: null,
+    }),
+  );
+  await run("chown", ["-R", "root", source, dest, home.path]);
+  expect(result.code, result.stderr).toBe(3);
+  expect(reportOf(result)).toMatchObject({ result: "partial", failed: 1, removed: 0, postponed: 1 });
+  expect(eventsOf(result).filter(({ type }) => type === "failed")).toMatchObject([
+    { message: expect.stringContaining("unreadable") },
+  ]);
+  expect((await readdir(dest)).toSorted()).toEqual([".backup", "first", "goes", "second"]);
+});
+
+it("never follows a symbolic link out of the destination", async () => {
+  const [source, dest, outside] = [place(), place(), place()];
+  for (const path of [source, outside]) await mkdir(path);
+  await writeFile(join(outside, "mine"), "untouched");
+  await mkdir(join(source, "a"));
+  await writeFile(join(source, "a/moves"), "moves".repeat(100));
+  await symlink(outside, join(source, "dir"));
+  await backUp([source, dest]);
+  // Now the link is a directory at the source, and a file moved into it.
+  await rm(join(source, "dir"));
+  await mkdir(join(source, "dir"));
+  await rename(join(source, "a/moves"), join(source, "dir/moves"));
+  await writeFile(join(source, "dir/mine"), "of the source");
+  expect((await backUp([source, dest])).code).toBe(0);
+  expect(await differencesOf(source, dest)).toBe("");
+  expect(await readdir(outside)).toEqual(["mine"]);
+  expect(await readFile(join(outside, "mine"), "utf8")).toBe("untouched");
+});
+
+it("leaves a directory alone that is none of its own", async () => {
+  const [source, dest] = [place(), place()];
+  for (const path of [source, dest]) await mkdir(path);
+  await writeFile(join(source, "file"), "1");
+  await writeFile(join(dest, "precious"), "2");
+  const refused = await backUp([source, dest]);
+  expect(refused.code).toBe(1);
+  expect(errorOf(refused)).toMatchObject({ code: "DESTINATION_OTHER", message: expect.stringContaining("precious") });
+  expect(await readFile(join(dest, "precious"), "utf8")).toBe("2");
+  // A mirror that rsync made is gone on with.
+  await rm(join(dest, "precious"));
+  await writeFile(join(source, "other"), "2");
+  await run("rsync", ["-a", `${source}/`, `${dest}/`]);
+  expect(reportOf(await backUp([source, dest]))).toMatchObject({ result: "done", bytes: 0 });
+});
+
+const WRONG: readonly (readonly [what: string, args: (at: string) => readonly string[], says: RegExp])[] = [
+  ["the source is the destination", (at) => [at, at], /same directory/],
+  ["the destination is in the source", (at) => [at, `${at}/sub/backup`], /inside/],
+  ["the source is in the destination", (at) => [`${at}/sub`, at], /inside/],
+  ["both are on other hosts", () => ["one:a", "two:b"], /one of them has to be here/],
+  ["the source is a file", (at) => [`${at}/file`, `${at}-dest`], /no directory/],
+  ["the source is empty", (at) => ["", at], /SOURCE is empty/],
+  ["a size is none", (at) => [at, `${at}-dest`, "--max-size", "much"], /--max-size takes a size/],
+  [
+    "an option of rsync is ours to decide",
+    (at) => [at, `${at}-dest`, "--", "--delete-excluded"],
+    /backup itself decides/,
+  ],
+  ["a word follows --", (at) => [at, `${at}-dest`, "--", "more"], /is no option/],
+  ["a pattern is a negation", (at) => [at, `${at}-dest`, "--exclude", "!x"], /use --include/],
+  ["a key is for a source that is here", (at) => [at, `${at}-dest`, "--srcsecret", "/k"], /SOURCE on another host/],
+  [
+    "a key's file is not there",
+    (at) => [`nobody@localhost:x`, `${at}-dest`, "--srcsecret", `${at}/no`],
+    /does not exist/,
+  ],
+];
+
+it.each(WRONG)("refuses it where %s", async (_what, args, says) => {
+  const at = place();
+  await mkdir(join(at, "sub"), { recursive: true });
+  await writeFile(join(at, "file"), "1");
+  const result = await runBackup(["file", ...args(at)], { BACKUP_DIR: home.path });
+  expect(result.stderr).toMatch(says);
+  expect(result.stderr.trim().split("\n")).toHaveLength(1);
+  expect(result.code).toBeGreaterThan(0);
+  expect((await readdir(at)).toSorted()).toEqual(["file", "sub"]);
+});
+
+it("passes what follows -- to rsync", async () => {
+  const [source, dest] = [place(), place()];
+  await mkdir(source);
+  await writeFile(join(source, "file"), "1");
+  await chmod(join(source, "file"), 0o644);
+  expect((await runBackup(["file", source, dest, "--", "--chmod=F600"])).code).toBe(0);
+  expect((await stat(join(dest, "file"))).mode & 0o777).toBe(0o600);
+});
+
+function isNoUtf8(path: string): boolean {
+  return Buffer.from(path, "latin1").toString().includes("\ufffd");
+}
+
+function errorOf(result: Result): unknown {
+  const last = eventsOf(result).at(-1);
+  return last;
+}
+
+async function manifestOf(dest: string): Promise<readonly string[]> {
+  const text = gunzipSync(await readFile(join(dest, ".backup/manifest.mtree.gz"))).toString("latin1");
+  return text.split("\n").filter((line) => line.startsWith("./"));
+}
