@@ -1,6 +1,7 @@
 import {
   BackupError,
   type BackupOptions,
+  type Day,
   type Item,
   type Report,
   backup,
@@ -43,12 +44,13 @@ export function checkHistoryOptions({ hist, histdate, histkeep }: HistoryArgumen
     throw new BackupError("USAGE", `${name} is for snapshots; add --hist, or leave it out`);
 }
 
+/** The day that is asked for, or today. */
+export function dayOfSnapshot({ histdate }: Pick<HistoryArguments, "histdate">): Day {
+  return dayOf("--histdate", histdate) ?? localDay(new Date());
+}
+
 /** Makes a mirror or, where that is asked for, a snapshot. */
-export function backUp<I extends Item>(
-  { hist, histdate, histkeep }: HistoryArguments,
-  options: BackupOptions<I>,
-): Promise<Report> {
-  if (!hist) return backup(options);
-  const day = dayOf("--histdate", histdate) ?? localDay(new Date());
-  return backupToHistory({ ...options, day, keepDay: histkeep });
+export function backUp<I extends Item>(args: HistoryArguments, options: BackupOptions<I>): Promise<Report> {
+  if (!args.hist) return backup(options);
+  return backupToHistory({ ...options, day: dayOfSnapshot(args), keepDay: args.histkeep });
 }

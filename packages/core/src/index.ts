@@ -2,12 +2,16 @@ export { ahead } from "./ahead.js";
 export { backup, type BackupOptions } from "./run.js";
 export {
   type Mirror,
+  type MirrorHistoryOptions,
   type MirrorOptions,
   type MirrorPlace,
   type MirrorPlan,
   type MirrorResult,
+  type MirrorSnapshot,
+  mirrorToHistory,
   runMirror,
 } from "./mirror.js";
+export type { SnapshotBefore, SnapshotRun } from "./make-snapshot.js";
 export {
   type FollowClock,
   type FollowOptions,

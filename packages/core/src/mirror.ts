@@ -1,7 +1,10 @@
 import { type Checkpoint, OPEN, checkNoSnapshot, checkOwner, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import { type Loss, checkDeletionLimit } from "./deletion-limit.js";
+import { BackupError } from "./errors.js";
+import type { Day } from "./day.js";
 import type { EventSink } from "./events.js";
 import { type Inventory, TOP, readInventory, writeInventory } from "./inventory.js";
+import { type SnapshotBefore, type SnapshotRun, makeSnapshot } from "./make-snapshot.js";
 import type { Report } from "./report.js";
 import type { Stock } from "./stock.js";
 import type { Store } from "./store.js";
@@ -30,6 +33,16 @@ export interface MirrorPlace {
   readonly keepDeleted: boolean;
   readonly allowDeletes: boolean;
   readonly onEvent: EventSink;
+  /** What is made is a snapshot; undefined: it is not. */
+  readonly snapshot?: MirrorSnapshot | undefined;
+}
+
+/** A snapshot that is made in a directory of its own. */
+export interface MirrorSnapshot {
+  /** The one before it, which nothing may change: what is equal there is to be shared with it. */
+  readonly newest: SnapshotBefore | undefined;
+  /** An interrupted run has begun it: what is there may be shared with others already. */
+  readonly isResumed: boolean;
 }
 
 /** What a run would do; counts are of files, directories left out. */
@@ -67,6 +80,8 @@ export interface MirrorOptions {
   readonly keepDeleted?: boolean | undefined;
   /** Lifts the deletion limit for this run. */
   readonly allowDeletes?: boolean | undefined;
+  /** The store is this snapshot, which is being made. */
+  readonly snapshot?: Pick<SnapshotRun, "newest"> | undefined;
 }
 
 /**
@@ -75,16 +90,20 @@ export interface MirrorOptions {
  */
 export async function runMirror(options: MirrorOptions): Promise<Report> {
   const { mirror, store, dryRun = false, keepDeleted = false, allowDeletes = false, onEvent = () => {} } = options;
+  const isSnapshot = options.snapshot !== undefined;
   const caller = options.signal ?? new AbortController().signal;
   const started = performance.now();
   onEvent({ type: "start", source: mirror.id, destination: store.name, dryRun, unit: "file" });
   await mirror.prepare(store, caller);
+  if (isSnapshot) await checkRenames(store, caller);
   await using lease = dryRun ? undefined : await store.lease(caller);
   const signal = lease ? AbortSignal.any([caller, lease.lost]) : caller;
   const checkpoint = await readCheckpoint(store, signal);
   checkOwner(checkpoint, { source: mirror, store, isHistory: false });
-  checkNoSnapshot(checkpoint, store);
-  const place = { store, isNew: checkpoint === undefined, keepDeleted, allowDeletes, onEvent };
+  if (!isSnapshot) checkNoSnapshot(checkpoint, store);
+  const snapshot = options.snapshot && { newest: options.snapshot.newest, isResumed: checkpoint !== undefined };
+  const isNew = checkpoint === undefined && snapshot?.newest === undefined;
+  const place = { store, isNew, keepDeleted, allowDeletes, onEvent, snapshot };
   const plan = await mirror.compare(place, signal);
   const { items, add, bytes, move, remove } = plan;
   onEvent({ type: "plan", collections: 1, add, bytes, move, rename: 0, remove, unit: "file" });
@@ -98,7 +117,9 @@ export async function runMirror(options: MirrorOptions): Promise<Report> {
     const would = { added: add, moved: move, removed: remove - kept, kept, postponed: 0, bytes: 0, failed: 0 };
     report = { ...common, ...would, unchanged: 0, result: "done", seconds: seconds() };
   } else {
-    const claimed: Checkpoint = { format: 1, source: mirror.id, colon: store.can.colon, collections: { [TOP]: OPEN } };
+    const head = { format: 1, source: mirror.id, colon: store.can.colon } as const;
+    const mark = isSnapshot ? { snapshot: true as const } : {};
+    const claimed: Checkpoint = { ...head, ...mark, collections: { [TOP]: OPEN } };
     await writeCheckpoint(store, claimed, checkpoint, signal);
     const previous = await readInventory(store, signal);
     const { stock, ...done } = await plan.apply(signal);
@@ -110,6 +131,30 @@ export async function runMirror(options: MirrorOptions): Promise<Report> {
   }
   onEvent({ type: "end", report });
   return report;
+}
+
+/** A snapshot has its name when it is whole. @throws BackupError TRANSPORT_MISSING where nothing can be renamed */
+async function checkRenames(store: Store, signal: AbortSignal): Promise<void> {
+  // One that still connects does not know what it can.
+  await store.reach?.(signal);
+  if (store.can.rename !== false) return;
+  const message = `${store.name} allows rsync only, which cannot rename: there are no snapshots of trees without SFTP; leave --hist out`;
+  throw new BackupError("TRANSPORT_MISSING", message);
+}
+
+/** A run whose snapshots a directory each holds; see makeSnapshot. */
+export interface MirrorHistoryOptions extends Omit<MirrorOptions, "snapshot" | "keepDeleted"> {
+  readonly day: Day;
+}
+
+/**
+ * Makes a snapshot of what a mirror has. It begins with nothing, and what is equal in the newest one is shared with it.
+ * @throws BackupError SNAPSHOT_NEWER, DESTINATION_OTHER, and as `runMirror`
+ */
+export function mirrorToHistory(options: MirrorHistoryOptions): Promise<Report> {
+  const run = (snapshot: SnapshotRun): Promise<Report> =>
+    runMirror({ ...options, snapshot, store: snapshot.store, onEvent: snapshot.onEvent });
+  return makeSnapshot({ ...options, source: options.mirror, run });
 }
 
 function inventoryOf({

@@ -62,8 +62,8 @@ export interface Description {
 export interface Store extends AsyncDisposable {
   /** What a person calls it: the destination as it was given. */
   readonly name: string;
-  /** Abilities that differ: `colon`, whether a name may hold `:`. */
-  readonly can: { readonly colon: boolean };
+  /** Abilities that differ: whether a name may hold `:`; whether what is there can be renamed, which is so by default. */
+  readonly can: { readonly colon: boolean; readonly rename?: boolean };
 
   /**
    * One writer at a time: makes the destination if it is missing, takes the lease, clears what an interrupted run left.

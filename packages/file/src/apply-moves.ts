@@ -1,4 +1,4 @@
-import { BackupError, type Path, type Store, isBackupError, parentOf } from "@backup/core";
+import { BackupError, type Path, type SnapshotBefore, type Store, isBackupError, parentOf } from "@backup/core";
 import { type MovePlan, ASIDE } from "./move-plan.js";
 import type { Moved } from "./moves.js";
 import { shown, textOf } from "./raw-path.js";
@@ -57,6 +57,43 @@ export async function applyMoves(plan: MovePlan, options: Renames): Promise<bool
   if (suspects.length > 0) await store.remove(suspects, signal);
   if (plan.files.some(({ to }) => to.startsWith(`${ASIDE}/`))) await store.removeTree(ASIDE, signal);
   return renames.skipped === 0;
+}
+
+/** Where files of the newest snapshot have their new names, until the next one has them. */
+export const MOVED: Path = ".backup/tmp/moved";
+
+/**
+ * Gives what was moved at the source another name beside the newest snapshot, which stays as it is: rsync(1) finds it there.
+ * What cannot be done is left, and rsync(1) brings it.
+ */
+export async function linkMoves(
+  plan: MovePlan,
+  newest: SnapshotBefore,
+  options: Omit<Renames, "store">,
+): Promise<void> {
+  const { store, day } = newest;
+  const { signal } = options;
+  const renames = { ...options, store, skipped: 0 };
+  await store.removeTree(MOVED, signal);
+  await store.makeDirectories([MOVED], signal);
+  for (const { from, to } of namesOf(plan.origins))
+    await trying(renames, async () => {
+      await makeParents([`${MOVED}/${to}`], renames);
+      await store.clone(`${day}/${from}`, `${MOVED}/${to}`, signal);
+    });
+  const links = namesOf(plan.single).map(({ from, to }) => ({ from: `${day}/${from}`, to: `${MOVED}/${to}` }));
+  for (let at = 0; at < links.length; at += BATCH) {
+    const batch = links.slice(at, at + BATCH);
+    await trying(renames, async () => {
+      await makeParents(
+        batch.map(({ to }) => to),
+        renames,
+      );
+      await store.link(batch, signal);
+    });
+  }
+  const suspects = plan.suspects.flatMap((path) => textOf(path) ?? []).map((path) => `${MOVED}/${path}`);
+  if (suspects.length > 0) await store.remove(suspects, signal);
 }
 
 /** Names that a store cannot say are left out. */

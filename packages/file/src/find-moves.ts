@@ -27,7 +27,11 @@ export interface FoundMoves extends MovePlan {
   readonly carried: number;
 }
 
-const NOTHING: MovePlan = { nowAt: (path) => path, directories: [], files: [], suspects: [] };
+const NOTHING: MovePlan = { nowAt: (path) => path, directories: [], origins: [], single: [], files: [], suspects: [] };
+
+export function noMoves({ gone }: Difference): FoundMoves {
+  return { ...NOTHING, count: 0, bytes: 0, gone: gone.size, carried: 0 };
+}
 
 /** A file of the destination that is not needed where it is. */
 interface Spare extends TreeFile {
@@ -45,11 +49,10 @@ export async function findMoves(input: FindMoves, signal: AbortSignal): Promise<
   const { difference } = input;
   const { wanted, gone, changed, made, goneDirectories, newDirectories } = difference;
   const isPossible = wanted.length > 0 && gone.size + made.size + newDirectories.size + changed.size > 0;
-  const none: FoundMoves = { ...NOTHING, count: 0, bytes: 0, gone: gone.size, carried: 0 };
-  if (!isPossible) return none;
+  if (!isPossible) return noMoves(difference);
   const spare = await spareFiles(input, signal);
   const likely = likelyMoves(wanted, spare);
-  if (likely.length === 0) return none;
+  if (likely.length === 0) return noMoves(difference);
   const digests = await digestsOf(likely, input, signal);
   const moves = proveMoves(likely, digests);
   const plan = planMoves(moves, { wanted, spare, gone, goneDirectories, newDirectories });

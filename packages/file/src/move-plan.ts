@@ -21,6 +21,10 @@ export interface MovePlan {
   readonly nowAt: (path: RawPath) => RawPath;
   /** Directories, the upper ones first; each `from` is what it is called when its turn comes. */
   readonly directories: readonly Moved[];
+  /** The same, each `from` what it was called at first. */
+  readonly origins: readonly Moved[];
+  /** Files that do not come with a directory, likewise. */
+  readonly single: readonly Moved[];
   /** Files; no `to` is that of a file which has still to be moved. */
   readonly files: readonly Moved[];
   /**
@@ -37,14 +41,14 @@ export const ASIDE = ".backup/moved";
 export function planMoves(moves: readonly Moved[], trees: Trees): MovePlan {
   const directories = planDirectories(moves, trees);
   const there = new Relocation(directories, trees.goneDirectories);
-  const files = moves.flatMap(({ from, to }) => {
-    const now = there.of(from);
-    return now === to ? [] : [{ from: now, to }];
-  });
-  const single = new Map(moves.map(({ from, to }) => [from, to]));
+  const single = moves.filter(({ from, to }) => there.of(from) !== to);
+  const files = single.map(({ from, to }) => ({ from: there.of(from), to }));
+  const targets = new Map(moves.map(({ from, to }) => [from, to]));
   return {
-    nowAt: (path) => single.get(path) ?? there.of(path),
+    nowAt: (path) => targets.get(path) ?? there.of(path),
     directories: there.steps,
+    origins: there.origins,
+    single,
     files: inOrder(files),
     suspects: suspectsOf(moves, trees, there),
   };
@@ -103,6 +107,8 @@ function planDirectories(moves: readonly Moved[], { goneDirectories, newDirector
 class Relocation {
   /** What is renamed: `from` is what it is called when its turn comes. */
   readonly steps: readonly Moved[];
+  /** The same, each `from` what it was called at first. */
+  readonly origins: readonly Moved[];
   /** What each was called at first, by what it is called now, and the other way round. */
   readonly #origins = new Map<RawPath, RawPath>();
   readonly #now = new Map<RawPath, RawPath>();
@@ -110,6 +116,7 @@ class Relocation {
   /** @param directories that are at the destination; no `to` is one of them */
   constructor(moves: readonly Moved[], directories: ReadonlySet<RawPath>) {
     const steps: Moved[] = [];
+    const origins: Moved[] = [];
     for (const { from, to } of moves) {
       const now = this.of(from);
       // There already, with one above it; below itself; or another one is there, which came with one above it.
@@ -117,8 +124,10 @@ class Relocation {
       this.#now.set(from, to);
       this.#origins.set(to, from);
       steps.push({ from: now, to });
+      origins.push({ from, to });
     }
     this.steps = steps;
+    this.origins = origins;
   }
 
   /** What it is called now. */

@@ -8,19 +8,23 @@ import {
   type MirrorPlace,
   type MirrorPlan,
   type MirrorResult,
+  type MirrorSnapshot,
+  type Path,
   type Reach,
+  type SnapshotBefore,
   type Stock,
   type Store,
   isBackupError,
+  within,
 } from "@backup/core";
 import { type RsyncCopied, type RsyncCopy, rsyncCopy, syncReach } from "@backup/transport-rsync";
 import { checkApart, checkDirectory } from "./check-places.js";
-import { applyMoves } from "./apply-moves.js";
+import { MOVED, applyMoves, linkMoves } from "./apply-moves.js";
 import { COMPARE, type Difference, DifferenceReader } from "./find-difference.js";
-import { type FoundMoves, findMoves } from "./find-moves.js";
-import { ITEMIZE } from "./itemized.js";
+import { type FoundMoves, findMoves, noMoves } from "./find-moves.js";
+import { ITEMIZE, parseItemized } from "./itemized.js";
 import { type Manifest, readManifest, writeManifest } from "./manifest-file.js";
-import { rawOf, shown } from "./raw-path.js";
+import { rawOf, shown, textOf } from "./raw-path.js";
 import { TransferReader } from "./transfer-reader.js";
 import type { TreeEnd } from "./tree-end.js";
 import { ManifestChanges, StockCounter } from "./tree-manifest.js";
@@ -91,14 +95,20 @@ export class TreeMirror implements Mirror {
 
   async compare(place: MirrorPlace, signal: AbortSignal): Promise<MirrorPlan> {
     const { source, name } = this.#options;
-    const { store, isNew } = place;
+    const { isNew } = place;
+    const newest = place.snapshot?.newest;
+    /** What the last run left. */
+    const store = newest ? within(newest.store, newest.day, { name: place.store.name }) : place.store;
+    const before = { ...place, store };
     const started = Date.now();
-    const difference = await this.#difference(place, signal);
+    const difference = await this.#difference(before, signal);
     const { totals } = difference;
     const held = totals.regular - totals.createdRegular + totals.deletedRegular;
-    this.#checkDeletes(place, difference, held);
-    const manifest = isNew ? undefined : await this.#manifest(place, signal);
-    const moves = await findMoves({ source, store, difference, manifest }, signal);
+    this.#checkDeletes(before, difference, held);
+    const manifest = isNew ? undefined : await this.#manifest(before, signal);
+    // Where nothing can be renamed, rsync sends it as well as anybody.
+    const isMovable = place.store.can.rename !== false;
+    const moves = isMovable ? await findMoves({ source, store, difference, manifest }, signal) : noMoves(difference);
     const { gone } = moves;
     return {
       items: totals.files,
@@ -169,8 +179,10 @@ export class TreeMirror implements Mirror {
     const { place, difference, moves, manifest, gone } = found;
     const { onEvent, keepDeleted } = place;
     const none = { added: 0, moved: 0, removed: 0, kept: keepDeleted ? gone : 0, postponed: 0, bytes: 0, failed: 0 };
+    const { snapshot } = place;
+    if (snapshot?.newest) return await this.#applyBeside(found, { ...snapshot, newest: snapshot.newest }, signal);
     const isUnchanged = keepDeleted ? difference.add === 0 && difference.isNone : difference.isNone;
-    if (isUnchanged && manifest) return none;
+    if (isUnchanged && manifest && !snapshot) return none;
 
     const onSkipped = (reason: string): void => onEvent({ type: "debug", message: `not renamed: ${reason}` });
     const isMoved = await applyMoves(moves, { store: place.store, signal, onSkipped });
@@ -212,6 +224,100 @@ export class TreeMirror implements Mirror {
       failed,
       stock,
     };
+  }
+
+  /** Makes a snapshot that shares with the newest one what is equal. That one is only read. */
+  async #applyBeside(
+    found: Found,
+    { newest, isResumed }: MirrorSnapshot & { readonly newest: SnapshotBefore },
+    signal: AbortSignal,
+  ): Promise<MirrorResult> {
+    const { place, difference, moves, gone } = found;
+    const { onEvent, store } = place;
+    const onSkipped = (reason: string): void => onEvent({ type: "debug", message: `not linked: ${reason}` });
+    const to = await this.#target(place, signal);
+    if (isResumed) await this.#unshare(place, to, signal);
+    const hasMoved = moves.origins.length + moves.single.length > 0;
+    if (hasMoved) await linkMoves(moves, newest, { signal, onSkipped });
+
+    const { local } = this.#options.source;
+    const here = local ?? to.directory;
+    const isSource = local !== undefined;
+    // What was sent by the run that was interrupted is known to nobody.
+    const manifest = isResumed ? undefined : found.manifest;
+    const isRebuilding = manifest === undefined;
+    await using changes = await ManifestChanges.open(isRebuilding);
+    const total = { items: difference.add - moves.count - moves.carried, bytes: difference.totals.bytes - moves.bytes };
+    const reader = new TransferReader({ changes, here, isSource, isRebuilding, total, onEvent, signal });
+    const kept = new Set(
+      moves.origins.length + moves.single.length > 0 ? difference.wanted.map(({ path }) => path) : [],
+    );
+    for (const path of [...difference.gone, ...difference.goneDirectories])
+      if (!kept.has(moves.nowAt(path))) changes.remove(moves.nowAt(path));
+    const transfer = [
+      "--stats",
+      ...ITEMIZE,
+      ...(isRebuilding ? ["--itemize-changes", "--itemize-changes"] : []),
+      ...(isResumed ? ["--delete", "--force"] : []),
+    ];
+    const onLine = (line: string): Promise<void> => reader.line(line);
+    const links = [newest.day, ...(hasMoved ? [MOVED] : [])];
+    const copy = { to, options: transfer, onLine, signal };
+    const sent = await this.#copyBeside(place, newest, links, copy);
+    await this.#settle(place, reader, to, signal);
+    await reader.finish();
+    const failed = tellComplaints(sent, place, this.#options.name);
+    await syncReach(to, signal);
+    const stock = await this.#writeManifest({ ...found, manifest }, changes, here, signal);
+    if (hasMoved) await newest.store.removeTree(MOVED, signal);
+    const done = { added: reader.added, moved: moves.count, removed: gone, bytes: reader.totals.bytes, failed, stock };
+    onEvent({ type: "debug", message: `${store.name} shares with ${newest.day} what did not change` });
+    return { kept: 0, postponed: 0, ...done };
+  }
+
+  /**
+   * Removes from a snapshot that was begun what differs by attributes alone: it may have another name in a published one,
+   * where rsync(1), which gives a file that is there other attributes in its place, would change it too.
+   */
+  async #unshare(place: MirrorPlace, to: Reach, signal: AbortSignal): Promise<void> {
+    const paths: Path[] = [];
+    const onLine = (line: string): void => {
+      const item = parseItemized(line);
+      if (item?.action !== "attributes" || item.kind === "directory") return;
+      const path = textOf(item.path);
+      if (path === undefined)
+        throw new BackupError(
+          "UNSAFE_PATH",
+          `${place.store.name} was begun by a run that was interrupted, and ${shown(item.path)} there, whose name is no ` +
+            "UTF-8, cannot be made anew; delete that directory and run again",
+        );
+      paths.push(path);
+    };
+    await this.#copy(place.onEvent, { to, options: ["--dry-run", ...ITEMIZE], onLine, signal });
+    await place.store.remove(paths, signal);
+  }
+
+  /** Copies, and gives what is equal in these directories of the destination as a whole another name instead. */
+  async #copyBeside(
+    { onEvent }: MirrorPlace,
+    { store, begun }: SnapshotBefore,
+    links: readonly Path[],
+    copy: Copy,
+  ): Promise<RsyncCopied> {
+    const up = begun.replaceAll(/[^/]+/g, "..");
+    const by = (root: string): Copy => {
+      const options = links.map((path) => `--link-dest=${`${root}/${path}`.replaceAll(/\/+/g, "/")}`);
+      return { ...copy, options: [...copy.options, ...options] };
+    };
+    try {
+      return await this.#copy(onEvent, by(up));
+    } catch (error) {
+      // rrsync(1) takes paths from the directory that it restricts to, and no `..`.
+      if (!isBackupError(error) || !(error.cause instanceof Error) || !error.cause.message.includes("do not use .."))
+        throw error;
+      const root = await store.reach?.(copy.signal);
+      return await this.#copy(onEvent, by(`/${root?.directory ?? ""}`));
+    }
   }
 
   /** Sends again what changed while it was sent. */

@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import { BackupError, type Reach } from "@backup/core";
+import { findProgram } from "./openssh-process.js";
 import { isSecluded, remoteArgument, remoteShellOption } from "./rsync-arguments.js";
 import { RsyncExit, rsyncError } from "./rsync-errors.js";
 import { runToEnd, rsyncVersion } from "./rsync-process.js";
@@ -69,7 +70,8 @@ export async function rsyncCopy({ from, to, options, files, onLine, env, signal 
     reading.catch(() => {});
   };
   const input = Buffer.from((files ?? []).map((path) => `./${path}\0`).join(""), "latin1");
-  const ended = await runToEnd("rsync", args, {
+  const [program, ...first] = await mortal(env ?? process.env);
+  const ended = await runToEnd(program, [...first, ...args], {
     input,
     env: env ?? process.env,
     own: shell?.env,
@@ -81,6 +83,15 @@ export async function rsyncCopy({ from, to, options, files, onLine, env, signal 
   const end = ended.code === null ? undefined : ENDS[ended.code];
   if (end !== undefined && !complaints.some((line) => FATAL.test(line))) return { end, complaints };
   throw copyError(new RsyncExit(ended), { from, to });
+}
+
+/**
+ * rsync(1), and before it what ends it with this process, where there is such a thing: killed without a chance to end it,
+ * this one must not leave it writing to a destination that the next run has taken over.
+ */
+async function mortal(env: NodeJS.ProcessEnv): Promise<readonly [string, ...string[]]> {
+  const program = await findProgram("setpriv", env);
+  return program === undefined ? ["rsync"] : [program, "--pdeathsig", "TERM", "--", "rsync"];
 }
 
 function copyError(exit: RsyncExit, { from, to }: Pick<RsyncCopy, "from" | "to">): BackupError {

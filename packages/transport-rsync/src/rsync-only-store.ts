@@ -91,8 +91,8 @@ export class RsyncOnlyStore implements Store {
     this.#sender = rsyncSender({ ...options, run });
   }
 
-  get can(): { readonly colon: boolean } {
-    return { colon: this.#colon };
+  get can(): Store["can"] {
+    return { colon: this.#colon, rename: false };
   }
 
   async lease(signal: AbortSignal): Promise<Lease> {

@@ -1,9 +1,10 @@
-import { BackupError, type Report, runMirror } from "@backup/core";
+import { BackupError, type Report, mirrorToHistory, runMirror } from "@backup/core";
 import type { FilePluginOptions } from "@backup/file";
 import { parseRemote } from "@backup/transport-rsync/remote";
 import type { ActionContext } from "../action.js";
 import { checkHome } from "../check-home.js";
 import { destinationProblems, openDestination } from "../destination.js";
+import { dayOfSnapshot } from "../history-options.js";
 import { plugins } from "../plugins.js";
 import { problemsOf } from "../problems-of.js";
 import type { ActionType, CommonArguments } from "./action-type.js";
@@ -110,7 +111,12 @@ export const fileType: ActionType<FileArguments> = {
     const { source, srcsecret, srcpassphrase, timeout, maxSize, minSize } = args;
     if (source === "") throw new BackupError("USAGE", "SOURCE is empty; name a directory (. is the one you are in)");
     checkHome({ SOURCE: source, "--srcsecret": srcsecret, "--srcpassphrase": srcpassphrase });
-    if (args.hist) throw new BackupError("USAGE", "--hist is not there for directory trees yet; leave it out");
+    if (args.hist && (args.keepDeleted || args.histkeep))
+      throw new BackupError(
+        "USAGE",
+        "a snapshot of a directory tree is what the tree is that day, and older ones have what was deleted; leave out " +
+          (args.histkeep ? "--histkeep" : "--keep-deleted"),
+      );
     if (parseRemote(source) && parseRemote(args.dest))
       throw new BackupError("USAGE", "SOURCE and DEST are both on other hosts; one of them has to be here");
     if (!parseRemote(source) && (srcsecret ?? srcpassphrase) !== undefined)
@@ -143,7 +149,9 @@ async function run(args: FileArguments, context: ActionContext): Promise<Report>
   const { sshPort: _port, sshConfig: _config, knownHosts: _hosts, hostKeyFingerprint: _key, ...rest } = args;
   await using store = await openDestination(parseRemote(args.source) ? rest : args, context);
   await using mirror = await openMirror(args, context);
-  return await runMirror({ mirror, store, signal, onEvent, keepDeleted, allowDeletes, dryRun });
+  const options = { mirror, store, signal, onEvent, allowDeletes, dryRun };
+  if (!args.hist) return await runMirror({ ...options, keepDeleted });
+  return await mirrorToHistory({ ...options, day: dayOfSnapshot(args) });
 }
 
 async function openMirror(args: FileArguments, context: ActionContext) {
