@@ -39,14 +39,13 @@ interface Opened {
 
 const ssh = (server: Sshd): readonly string[] => [`--ssh-port=${server.port}`, `--known-hosts=${server.knownHosts}`];
 
+const openHere = (): Opened => {
+  const [source, dest] = [place(), place()];
+  return { source, dest, args: [source, dest] };
+};
+
 const WAYS: readonly { readonly name: string; readonly open: () => Opened }[] = [
-  {
-    name: "here to here",
-    open: () => {
-      const [source, dest] = [place(), place()];
-      return { source, dest, args: [source, dest] };
-    },
-  },
+  { name: "here to here", open: openHere },
   {
     name: "here to a host",
     open: () => {
@@ -166,7 +165,7 @@ it("makes no snapshots where an account can rename nothing, and says so", async 
 it("goes on with a snapshot that was interrupted, and changes no published one by that", {
   timeout: 120_000,
 }, async () => {
-  const { source, dest, args } = WAYS[0]?.open() as Opened;
+  const { source, dest, args } = openHere();
   await mkdir(join(source, "many"), { recursive: true });
   for (let at = 0; at < 300; at++) {
     await writeFile(join(source, `many/${at}`), `${at}`.repeat(1000));
@@ -197,7 +196,7 @@ it("goes on with a snapshot that was interrupted, and changes no published one b
 });
 
 it("leaves nothing behind that a source which is lost would have made", async () => {
-  const { source, dest, args } = WAYS[0]?.open() as Opened;
+  const { source, dest, args } = openHere();
   await mkdir(source, { recursive: true });
   for (let at = 0; at < 120; at++) await writeFile(join(source, `${at}`), `${at}`);
   await snapshot(args, 1);

@@ -4,6 +4,7 @@ import {
   type Day,
   type Inventory,
   type Layout,
+  type Plugin,
   type Store,
   chooseDay,
   readBackup,
@@ -16,16 +17,21 @@ import { type LookingArguments, dayOf } from "./looking-options.js";
 import { plugins } from "./plugins.js";
 
 /** A backup that is there, for a command that looks at it or takes from it. */
-export interface OpenBackup extends AsyncDisposable {
+export interface OpenAny extends AsyncDisposable {
   /** Of a history, that of one snapshot. */
   readonly store: Store;
   readonly backup: Backup;
   /** `Source.id` up to its first colon: the word after `backup` that made it. */
   readonly type: string;
-  readonly layout: Layout<never>;
+  readonly plugin: Plugin;
   readonly inventory: Inventory | undefined;
   /** Undefined: it is a mirror, without history. */
   readonly history: OpenHistory | undefined;
+}
+
+/** One whose files are items, as messages are. */
+export interface OpenBackup extends OpenAny {
+  readonly layout: Layout<never>;
 }
 
 export interface OpenHistory {
@@ -37,14 +43,13 @@ export interface OpenHistory {
   readonly days: readonly Day[];
 }
 
+type OpenContext = Pick<ActionContext, "onEvent" | "secrets" | "env" | "signal">;
+
 /**
  * Opens the backup that DEST names, of a history the snapshot that is asked for or the newest. Writes nothing.
  * @throws BackupError USAGE, NOT_FOUND, DESTINATION_NEWER, PLUGIN_UNKNOWN
  */
-export async function openBackup(
-  args: LookingArguments,
-  context: Pick<ActionContext, "onEvent" | "secrets" | "env" | "signal">,
-): Promise<OpenBackup> {
+export async function openAny(args: LookingArguments, context: OpenContext): Promise<OpenAny> {
   const destination = await openDestination(args, context);
   try {
     const history = await openHistory(destination, args, context.signal);
@@ -52,18 +57,22 @@ export async function openBackup(
     const backup = await readBackup(store, context.signal);
     const [type = ""] = backup.source.split(":", 1);
     const plugin = await plugins.load(type);
-    if (plugin.kind === "mirror")
-      throw new BackupError(
-        "USAGE",
-        `${args.dest} is a directory tree, and its files are what they were; just open them`,
-      );
-    const { layout } = plugin;
     const dispose = () => destination[Symbol.asyncDispose]();
-    return { store, backup, type, layout, inventory: backup.inventory, history, [Symbol.asyncDispose]: dispose };
+    return { store, backup, type, plugin, inventory: backup.inventory, history, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await destination[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** The same of one whose files are items. @throws BackupError as openAny; USAGE where it is of something else */
+export async function openBackup(args: LookingArguments, context: OpenContext): Promise<OpenBackup> {
+  const opened = await openAny(args, context);
+  const { plugin, store, backup } = opened;
+  if (plugin.kind === "source") return { ...opened, layout: plugin.layout };
+  await opened[Symbol.asyncDispose]();
+  const message = `${store.name} holds the directory tree ${backup.source}, and this is for mail; its files are there as they were`;
+  throw new BackupError("USAGE", message);
 }
 
 async function openHistory(

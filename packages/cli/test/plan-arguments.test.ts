@@ -3,6 +3,7 @@ import { ACTION_OPTIONS } from "../src/action-options.js";
 import { makeParser } from "../src/parser.js";
 import { COMMON_OPTIONS } from "../src/common-options.js";
 import { planMaker } from "../src/plan/make-plan.js";
+import { type FileArguments, fileType } from "../src/types/file.js";
 import { type ImapArguments, imapType } from "../src/types/imap.js";
 
 /** What a type gets of a command line, without what is of the command line alone. */
@@ -95,5 +96,30 @@ describe("arguments of a plan's action are those of the command line", () => {
   it("with --dry-run, whatever the plan says", async () => {
     const expected = await fromCommandLine(`${IMAP} /srv/a mail.example.org --dry-run`);
     expect(fromPlan("    destination: /srv/a\n    dry-run: false\n", { dryRun: true })).toEqual(expected);
+  });
+});
+
+describe("arguments of a tree", () => {
+  it("are in a plan those of the command line, what follows -- among them", async () => {
+    let found: object = {};
+    const type = { ...fileType, create: (args: FileArguments) => fileType.create(((found = args), args)) };
+    const text = `actions:
+  - type: file
+    source: /srv/www
+    destination: nas:www
+    exclude: [cache/, "*.tmp"]
+    include: keep.tmp
+    require: .mounted
+    one-file-system: true
+    max-size: 2g
+    inet: true
+    rsync: [--fake-super, --chmod=F600]
+`;
+    planMaker([type])({ file: "plan.yaml", text, dryRun: false });
+    const line =
+      "file /srv/www nas:www --exclude cache/ --exclude *.tmp --include keep.tmp --require .mounted --one-file-system " +
+      "--max-size 2g --inet --rsync=--fake-super -- --chmod=F600";
+    const { "--": _rest, ...given } = { "--": [], ...(await fromCommandLine(line)) };
+    expect(found).toEqual(given);
   });
 });

@@ -89,6 +89,8 @@ export type BackupEvent =
       readonly missing: number;
       /** Of what is missing. */
       readonly bytes: number;
+      /** As in Report. */
+      readonly unit?: "file" | undefined;
     }
   | { readonly type: "restored"; readonly report: RestoreReport }
   /** For DEBUG: what the layers below do. */

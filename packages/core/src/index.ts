@@ -98,6 +98,7 @@ export { type SecretQuery, findSecret } from "./find-secret.js";
 export { saveSecret } from "./save-secret.js";
 export { type SecretCommand, secretFromCommand } from "./secret-command.js";
 export {
+  type LookedMirror,
   type MirrorPlugin,
   PLUGIN_API,
   type Plugin,
@@ -105,6 +106,7 @@ export {
   type PluginLoader,
   PluginRegistry,
   type SourcePlugin,
+  type VerifyMirrorOptions,
   defineMirror,
   definePlugin,
 } from "./plugin.js";

@@ -1,10 +1,14 @@
 import { BackupError } from "./errors.js";
 import type { EventSink } from "./events.js";
+import type { Inventory } from "./inventory.js";
 import type { Layout } from "./layout.js";
+import type { Listed } from "./list-backup.js";
 import type { Mirror } from "./mirror.js";
 import type { Item } from "./model.js";
 import type { Secret } from "./secret.js";
 import type { Source } from "./source.js";
+import type { Store } from "./store.js";
+import type { Verified } from "./verify.js";
 
 /** The version of this interface; a plugin made for another is refused. */
 export const PLUGIN_API = 1;
@@ -40,6 +44,24 @@ export interface MirrorPlugin<Options> {
   readonly summary: string;
   /** @throws BackupError USAGE, SECRET_MISSING; connecting may wait until the mirror is used */
   create(options: Options, context: PluginContext): Promise<Mirror>;
+  /** What the last run left, in parts that a person would name. The source is not asked; writes nothing. */
+  list(looked: LookedMirror): Promise<readonly Listed[]>;
+  /** Reads a backup, and holds it against what is known of it. The source is not asked; writes nothing. */
+  verify(options: VerifyMirrorOptions): Promise<Verified>;
+}
+
+/** A backup that is looked at without its mirror. */
+export interface LookedMirror {
+  readonly store: Store;
+  readonly inventory: Inventory | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface VerifyMirrorOptions extends LookedMirror {
+  /** How much of the files' bytes is read, chosen at random: a part of 1. */
+  readonly share: number;
+  /** Says `damage` as it is found, and `progress`. */
+  readonly onEvent: EventSink;
 }
 
 /** Says what a plugin's type is; the plugin is returned as it is. */

@@ -1,13 +1,10 @@
 import type { EventSink } from "./events.js";
 import type { Inventory } from "./inventory.js";
-import type { Layout } from "./layout.js";
 import type { Store } from "./store.js";
 
 /** What is restored, and how it is told. */
 export interface RestoreRequest {
   readonly store: Store;
-  /** Of the type that made the backup. */
-  readonly layout: Layout<never>;
   readonly inventory: Inventory | undefined;
   /** Compare and say; change nothing at the target. */
   readonly dryRun: boolean;
@@ -27,6 +24,8 @@ export interface Target extends AsyncDisposable {
 
 /** What a restore did; counts are of items. */
 export interface RestoreReport {
+  /** What a person calls an item; default: message. */
+  readonly unit?: "file" | undefined;
   /** `partial`: something of what was asked for is not at the target. */
   readonly result: "done" | "partial";
   readonly dryRun: boolean;

@@ -3,6 +3,7 @@ import type { FolderName } from "./folder-names.js";
 import { folderMatcher } from "./list-folders.js";
 import type { RestoreLedger } from "./restore-ledger.js";
 import { type StoredFolder, storedFolders } from "./restore-messages.js";
+import { maildirLayout } from "./maildir-layout.js";
 
 export interface Selection {
   /** Globs over folders of the backup; empty: all. */
@@ -27,7 +28,7 @@ export async function selectFolders(
   const folders: StoredFolder[] = [];
   const isWanted = folderMatcher({ include: globs, exclude: [] });
   const collections: CollectionFiles[] = [];
-  for await (const files of backupFiles(request)) collections.push(files);
+  for await (const files of backupFiles({ ...request, layout: maildirLayout })) collections.push(files);
   for (const folder of await storedFolders(collections, request)) {
     all.set(folder.path, folder.parts);
     const messages = folder.messages.filter(({ seconds }) => since === undefined || seconds * 1000 >= since);

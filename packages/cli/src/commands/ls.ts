@@ -2,7 +2,7 @@ import { listBackup, readSnapshots } from "@backup/core";
 import { LOOKING_OPTIONS, type LookingArguments, checkLookingOptions } from "../looking-options.js";
 
 import { EXIT } from "../exit-code.js";
-import { openBackup } from "../open-backup.js";
+import { openAny } from "../open-backup.js";
 import { type Listing, formatJson, formatOlder, formatProblems, formatTable, isWhole } from "../render/listing.js";
 import { rendererFor } from "../render/renderer-for.js";
 import { printable } from "../render/text.js";
@@ -24,9 +24,12 @@ export const lsCommand: Subcommand<LookingArguments> = {
 async function list(args: LookingArguments, context: CommandContext): Promise<number> {
   const { signal, json } = context;
   const renderer = rendererFor(context);
-  await using opened = await openBackup(args, { ...context, onEvent: renderer.event.bind(renderer) });
-  const { store, backup, history } = opened;
-  const collections = await listBackup({ ...opened, signal });
+  await using opened = await openAny(args, { ...context, onEvent: renderer.event.bind(renderer) });
+  const { store, backup, history, plugin } = opened;
+  const looked = { ...opened, signal };
+  const collections = await (plugin.kind === "mirror"
+    ? plugin.list(looked)
+    : listBackup({ ...looked, layout: plugin.layout }));
   const snapshots = history ? await readSnapshots(history.store, history.days, signal) : [];
   const listing = {
     ...backup,

@@ -3,7 +3,7 @@ import { ACTION_OPTIONS } from "../action-options.js";
 import { LOOKING_OPTIONS, checkLookingOptions } from "../looking-options.js";
 import { isDry } from "../dry-run.js";
 import { EXIT } from "../exit-code.js";
-import { openBackup } from "../open-backup.js";
+import { openAny } from "../open-backup.js";
 import { rendererFor } from "../render/renderer-for.js";
 import { formatRestored } from "../render/restored.js";
 import type { RestoreArguments, RestoreType } from "../restore-types/restore-type.js";
@@ -38,7 +38,7 @@ async function restore<Arguments extends RestoreArguments>(
   const inner = { ...context, onEvent: renderer.event.bind(renderer) };
   try {
     await using target = await type.open(args, inner);
-    await using opened = await openBackup(args, inner);
+    await using opened = await openAny(args, inner);
     if (opened.type !== type.name)
       throw new BackupError(
         "USAGE",

@@ -1,7 +1,7 @@
 import { BackupError, type Verified, isDamagedFile, parentOf, readBackup, verify } from "@backup/core";
 import { LOOKING_OPTIONS, type LookingArguments, checkLookingOptions } from "../looking-options.js";
 import { EXIT } from "../exit-code.js";
-import { type OpenBackup, openBackup } from "../open-backup.js";
+import { type OpenAny, type OpenBackup, openAny } from "../open-backup.js";
 import { rendererFor } from "../render/renderer-for.js";
 import type { Renderer } from "../render/renderer.js";
 import { printable } from "../render/text.js";
@@ -64,7 +64,7 @@ async function run(args: VerifyArguments, context: CommandContext): Promise<numb
   const renderer = rendererFor(context);
   context.onLeave(() => renderer.close());
   try {
-    await using opened = await openBackup(args, { ...context, onEvent: renderer.event.bind(renderer) });
+    await using opened = await openAny(args, { ...context, onEvent: renderer.event.bind(renderer) });
     const verification = await verifyAll(args, opened, { context, renderer });
     renderer.close();
     process.stdout.write(json ? verificationJson(verification) : format(verification, context));
@@ -81,14 +81,21 @@ interface Means {
 
 async function verifyAll(
   args: VerifyArguments,
-  opened: OpenBackup,
+  whatever: OpenAny,
   { context, renderer }: Means,
 ): Promise<Verification> {
-  const { store, backup } = opened;
+  const { store, backup, plugin } = whatever;
   const { signal } = context;
-  if (args.repair) checkNewest(opened);
   const onEvent = renderer.event.bind(renderer);
   const share = readShare(args);
+  if (plugin.kind === "mirror") {
+    if (args.server !== undefined)
+      throw new BackupError("USAGE", `--server is for backups of mail accounts, and this is ${backup.source}`);
+    const about = { destination: store.name, repairable: undefined, source: backup.source, isSample: share < 1 };
+    return { ...about, unit: "file", verified: await plugin.verify({ ...whatever, signal, share, onEvent }) };
+  }
+  const opened: OpenBackup = { ...whatever, layout: plugin.layout };
+  if (args.repair) checkNewest(opened);
   const reads = share < 1 ? (): boolean => Math.random() < share : undefined;
   const verified = await verify({ ...opened, signal, share, reads, onEvent });
   const repairable = isNewest(opened) ? args.dest : undefined;

@@ -81,7 +81,9 @@ export function formatTable(listing: Listing): readonly string[] {
     newest === undefined ? "" : new Date(newest).toISOString().slice(0, 10),
     name,
   ]);
-  const header = ["server", "here", "size", "kept", "missing", "newest", "folder"];
+  // Only accounts have a server.
+  const origin = source.startsWith("imap:") ? "server" : "source";
+  const header = [origin, "here", "size", "kept", "missing", "newest", "folder"];
   const above = history ? [...formatSnapshots(history.snapshots), ""] : [];
   const title = `${destination}: ${source}, ${formatRun(listing)}`;
   return [...above, title, "", ...align([header, ...rows, totalOf(collections)])];

@@ -6,8 +6,9 @@ import { formatBytes, formatCount } from "./text.js";
 export function formatRestored(report: RestoreReport): string {
   const { result, dryRun, collections, items, restored, present, failed, left, bytes, seconds } = report;
   const head = dryRun ? "dry run, nothing was written" : result === "partial" ? "PARTLY done" : "done";
+  const all = `${formatCount(collections, "folder")} with ${formatCount(items, "message")}`;
   const parts = [
-    `${formatCount(collections, "folder")} with ${formatCount(items, "message")}`,
+    report.unit === "file" ? formatCount(items, "file") : all,
     `${restored} ${dryRun ? "to restore" : "restored"}`,
     `${present} were there`,
   ];
@@ -21,7 +22,8 @@ export function formatRestored(report: RestoreReport): string {
 export function formatRestorePlan(event: BackupEvent & { readonly type: "restore-plan" }): string {
   const { collections, missing, present, bytes } = event;
   const what = missing === 0 ? "nothing to restore" : `${missing} to restore (${formatBytes(bytes)})`;
-  return `${formatCount(collections, "folder")}: ${what}, ${present} are there`;
+  const all = event.unit === "file" ? formatCount(event.items, "file") : formatCount(collections, "folder");
+  return `${all}: ${what}, ${present} are there`;
 }
 
 export function formatRestoring(event: BackupEvent & { readonly type: "restoring" }): string {

@@ -7,6 +7,8 @@ export interface Verification {
   /** DEST of a command that repairs it; undefined: it cannot be, as a snapshot that is not the newest. */
   readonly repairable: string | undefined;
   readonly source: string;
+  /** What a person calls an item; default: message. */
+  readonly unit?: "file";
   /** Only some of the messages were read. */
   readonly isSample: boolean;
   /** After the repair, if there was one. */
@@ -60,12 +62,13 @@ export function formatVerification(
   return [...lines, ...server, formatResult(verification), ...formatAdvice(verification)];
 }
 
-function formatResult({ verified, isSample }: Verification): string {
+function formatResult({ verified, isSample, unit }: Verification): string {
   const { files, bytes, readFiles, readBytes, damaged } = verified;
-  const all = `${formatCount(files, "message")}, ${formatBytes(bytes)}`;
+  const all = `${formatCount(files, unit ?? "message")}, ${formatBytes(bytes)}`;
   const read = `${NUMBER.format(readFiles)} of them were read, ${formatBytes(readBytes)}`;
   if (damaged.length > 0) return `${all}: ${isSample ? `${read}; ` : ""}${formatDamaged(damaged)}`;
-  return isSample ? `${all}: ${read}, and are as their names say` : `${all}: all as their names say`;
+  const by = unit === "file" ? "the manifest says" : "their names say";
+  return isSample ? `${all}: ${read}, and are as ${by}` : `${all}: all as ${by}`;
 }
 
 function formatDamaged(damaged: readonly Damage[]): string {

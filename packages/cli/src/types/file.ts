@@ -7,12 +7,11 @@ import { destinationProblems, openDestination } from "../destination.js";
 import { dayOfSnapshot } from "../history-options.js";
 import { plugins } from "../plugins.js";
 import { problemsOf } from "../problems-of.js";
+import { type HostArguments, SOURCE_HOST_OPTIONS, hostOf } from "../source-host.js";
 import type { ActionType, CommonArguments } from "./action-type.js";
 
-export interface FileArguments extends CommonArguments {
+export interface FileArguments extends CommonArguments, HostArguments {
   readonly source: string;
-  readonly srcsecret?: string | undefined;
-  readonly srcpassphrase?: string | undefined;
   readonly exclude: readonly string[];
   readonly include: readonly string[];
   readonly require?: string | undefined;
@@ -42,18 +41,7 @@ export const fileType: ActionType<FileArguments> = {
     { name: "dest", describe: "Directory here, or [user@]host:dir; made if it is missing" },
   ],
   options: {
-    srcsecret: {
-      type: "string",
-      requiresArg: true,
-      isSecret: true,
-      describe: "File with the ssh key for SOURCE, an absolute path; default /backup/HOST.id_rsa, HOST.id_ed25519",
-    },
-    srcpassphrase: {
-      type: "string",
-      requiresArg: true,
-      isSecret: true,
-      describe: "File with the passphrase of that key, an absolute path; default /backup/HOST.passphrase",
-    },
+    ...SOURCE_HOST_OPTIONS,
     exclude: {
       type: "string",
       array: true,
@@ -160,7 +148,7 @@ async function openMirror(args: FileArguments, context: ActionContext) {
   const plugin = await plugins.load("file");
   const options: FilePluginOptions = {
     source,
-    host: await sourceHost(args, context),
+    host: await hostOf(source, args, context),
     exclude,
     include,
     oneFileSystem,
@@ -177,23 +165,4 @@ async function openMirror(args: FileArguments, context: ActionContext) {
     throw new TypeError(`the keys of hosts are found by ssh, in ${directory} too`);
   };
   return await plugin.create(options, { onEvent, trace, secret });
-}
-
-async function sourceHost(args: FileArguments, { onEvent, secrets: directory, env }: ActionContext) {
-  const remote = parseRemote(args.source);
-  if (!remote) return undefined;
-  const { findIdentity } = await import("@backup/transport-rsync");
-  const query = { parameter: args.srcsecret, option: "--srcsecret", host: remote.host, directory };
-  return {
-    port: args.sshPort,
-    sshConfig: args.sshConfig,
-    knownHosts: args.knownHosts,
-    hostKeyFingerprint: args.hostKeyFingerprint,
-    identity: await findIdentity(query),
-    passphraseFile: args.srcpassphrase,
-    secretsDirectory: directory,
-    env,
-    onEvent,
-    timeoutMs: args.timeout * 1000,
-  };
 }

@@ -1,0 +1,145 @@
+import {
+  BackupError,
+  type EventSink,
+  type Reach,
+  type RestoreReport,
+  type RestoreRequest,
+  type Target,
+  isSafe,
+} from "@backup/core";
+import { type RemoteDirectory, rsyncCopy, syncReach } from "@backup/transport-rsync";
+import { type Itemized, ITEMIZE, parseItemized } from "./itemized.js";
+import { addTotals, noTotals } from "./totals.js";
+
+export interface TreeTargetOptions {
+  /** As it was given. */
+  readonly name: string;
+  /** A directory of this machine, absolute, or one on a host. */
+  readonly at: string | RemoteDirectory;
+  /** Only this file or directory of the backup, with all that is in it; it arrives under its own name. Default: all. */
+  readonly path?: string | undefined;
+  /** What is there and differs is replaced. Default: it stays. */
+  readonly overwrite: boolean;
+}
+
+/** Time between two events of progress, milliseconds. */
+const EVENT_MS = 100;
+
+/** A directory that a tree is brought back to, by rsync(1). Nothing is deleted there. */
+export class TreeTarget implements Target {
+  readonly #options: TreeTargetOptions;
+
+  constructor(options: TreeTargetOptions) {
+    this.#options = options;
+  }
+
+  async restore({ store, dryRun, signal, onEvent }: RestoreRequest): Promise<RestoreReport> {
+    const started = performance.now();
+    const { at, name, path, overwrite } = this.#options;
+    const from = await store.reach?.(signal);
+    if (!from)
+      throw new BackupError("TRANSPORT_MISSING", `${store.name} cannot be reached by rsync, which copies trees`);
+    const to: Reach = typeof at === "string" ? { directory: at } : await at.reach(signal);
+    if (from.shell && to.shell)
+      throw new BackupError("USAGE", "the backup and the target are both on other hosts; one of them has to be here");
+    if (path !== undefined && !isSafe(path))
+      throw new BackupError("USAGE", `--path takes the path of a file or directory in the backup, not '${path}'`);
+    const options = [
+      "--archive",
+      "--hard-links",
+      "-A",
+      "-X",
+      "--filter=- /.backup",
+      "--mkpath",
+      "--stats",
+      ...ITEMIZE,
+      ...(overwrite ? [] : ["--ignore-existing"]),
+    ];
+    const copy = (more: readonly string[], onItem: (item: Itemized) => void) =>
+      copyPart({ from, to, path, options: [...options, ...more], onItem, signal });
+    let missing = 0;
+    const planned = await copy(["--dry-run"], ({ kind, action }) => {
+      if (kind !== "directory" && action !== "attributes") missing++;
+    });
+    checkFound(planned.complaints, path, store.name);
+    const { files, bytes } = planned.totals;
+    const present = files - missing;
+    onEvent({ type: "restore-plan", collections: 1, items: files, present, missing, bytes, unit: "file" });
+    const seconds = (): number => (performance.now() - started) / 1000;
+    const common = { unit: "file" as const, dryRun, collections: 1, items: files, present, left: 0 };
+    let report: RestoreReport = { ...common, result: "done", restored: missing, failed: 0, bytes, seconds: 0 };
+    if (!dryRun) {
+      const told = progressOf(missing, bytes, onEvent);
+      const done = await copy([], told);
+      await syncReach(to, signal);
+      for (const message of done.complaints)
+        onEvent({ type: "failed", collection: name, code: "ITEM_UNREADABLE", message });
+      const failed = done.complaints.length;
+      const result = failed > 0 ? "partial" : "done";
+      const restored = Math.max(0, missing - failed);
+      report = { ...report, result, restored, failed, bytes: done.totals.bytes };
+    }
+    report = { ...report, seconds: seconds() };
+    onEvent({ type: "restored", report });
+    return report;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { at } = this.#options;
+    if (typeof at !== "string") await at[Symbol.asyncDispose]();
+  }
+}
+
+async function copyPart({
+  from,
+  to,
+  path,
+  options,
+  onItem,
+  signal,
+}: {
+  readonly from: Reach;
+  readonly to: Reach;
+  readonly path: string | undefined;
+  readonly options: readonly string[];
+  readonly onItem: (item: Itemized) => void;
+  readonly signal: AbortSignal;
+}) {
+  const totals = noTotals();
+  const onLine = (line: string): void => {
+    const item = parseItemized(line);
+    if (item) onItem(item);
+    else addTotals(totals, line);
+  };
+  // Without the directories above it.
+  const cut = path === undefined ? -1 : path.lastIndexOf("/");
+  const above = path === undefined ? "" : path.slice(0, Math.max(0, cut));
+  const part = path === undefined ? undefined : Buffer.from(path.slice(cut + 1)).toString("latin1");
+  const start =
+    above === "" ? from : { ...from, directory: `${from.directory === "" ? "." : from.directory}/${above}` };
+  const files = part === undefined ? {} : { files: [part] };
+  const given = part === undefined ? options : [...options, "--recursive"];
+  const { complaints } = await rsyncCopy({ from: start, to, options: given, ...files, onLine, signal });
+  return { complaints, totals };
+}
+
+/** @throws BackupError NOT_FOUND */
+function checkFound(complaints: readonly string[], path: string | undefined, where: string): void {
+  const [first] = complaints;
+  if (first === undefined) return;
+  if (path !== undefined && /link_stat .* failed: No such file/.test(first))
+    throw new BackupError("NOT_FOUND", `${where} has no ${path}; backup ls ${where} shows what there is`);
+}
+
+function progressOf(totalItems: number, totalBytes: number, onEvent: EventSink): (item: Itemized) => void {
+  let [items, bytes, last] = [0, 0, Number.NEGATIVE_INFINITY];
+  return ({ kind, action, size }) => {
+    if (kind === "directory" || action === "attributes") return;
+    items++;
+    if (action === "transfer") bytes += size;
+    const now = performance.now();
+    if (now - last < EVENT_MS && items < totalItems) return;
+    last = now;
+    onEvent({ type: "progress", items, bytes, totalItems, totalBytes });
+  };
+}
