@@ -1,10 +1,12 @@
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { chmod, mkdir, readFile, readdir, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Result, eventsOf, reportOf, runBackup } from "./support/command.js";
+import { type Result, eventsOf, reportOf, runBackup, startBackup } from "./support/command.js";
 import { seededRandom } from "./support/random.js";
 import { RandomTree, differencesOf } from "./support/random-tree.js";
 import { roundsOf } from "./support/rounds.js";
@@ -213,6 +215,58 @@ describe.each(WAYS)("$name", ({ open, renames }) => {
     const { stdout } = await run("find", [".", "-type", "f", "-not", "-path", "./.backup/*"], { cwd: dest });
     expect(stdout.trim().split("\n").toSorted()).toEqual(["./a/b/c", "./keep.log", "./sub/cache/y"]);
   });
+
+  it("leaves out directories that are marked, whatever they are called", async () => {
+    const { source, dest, args } = open();
+    const marked = ["plain", "a/star*[x]?", "a/back\\slash", "nl\nname", "b/ blank "];
+    for (const path of [...marked, "star", "a/starXx", "b/blank"]) {
+      await mkdir(join(source, path), { recursive: true });
+      await writeFile(join(source, path, "file"), path);
+    }
+    for (const path of marked) await writeFile(join(source, path, ".nobackup"), "");
+    expect((await backUp(args, "--exclude-if-present=.nobackup")).code).toBe(0);
+    const { stdout } = await run("find", [".", "-type", "f", "-not", "-path", "./.backup/*"], { cwd: dest });
+    expect(stdout.trim().split("\n").toSorted()).toEqual(["./a/starXx/file", "./b/blank/file", "./star/file"]);
+  });
+});
+
+it("goes on when the connection was lost in the middle, and ends as if it had not been", {
+  timeout: 90_000,
+}, async () => {
+  const source = place();
+  await mkdir(source);
+  for (let at = 0; at < 60; at++) await writeFile(join(source, `file-${at}`), randomBytes(200_000));
+  const name = `tree-${number++}`;
+  const args = [source, remote(sshd, name), `--dstsecret=${sshd.identity}`, ...ssh(sshd), "--bwlimit=4000"];
+  const { result } = startBackup(["file", ...args, "--json"]);
+  const dest = join(sshd.path, name);
+  const countFiles = async (): Promise<number> => (await readdir(dest).catch(() => [])).length;
+  for (let waited = 0; waited < 20_000 && (await countFiles()) < 15; waited += 50) await sleep(50);
+  await sshd.cut();
+  const { code, stdout, stderr } = await result;
+  expect(code, stdout + stderr).toBe(0);
+  expect(await differencesOf(source, dest)).toBe("");
+  expect((await runBackup(["verify", remote(sshd, name), `--dstsecret=${sshd.identity}`, ...ssh(sshd)])).code).toBe(0);
+});
+
+it("stops when it is told to, and goes on the next time", async () => {
+  const [source, dest] = [place(), place()];
+  await mkdir(source);
+  for (let at = 0; at < 60; at++) await writeFile(join(source, `file-${at}`), randomBytes(200_000));
+  const { child, result } = startBackup(["file", source, dest, "--bwlimit=2000"]);
+  const countFiles = async (): Promise<number> => (await readdir(dest).catch(() => [])).length;
+  for (let waited = 0; waited < 20_000 && (await countFiles()) < 10; waited += 50) await sleep(50);
+  child.kill("SIGINT");
+  const stopped = await result;
+  expect(stopped.code, stopped.stderr).toBe(130);
+  expect(stopped.stderr).toBe(
+    "backup: stopped by SIGINT; what was copied is kept, and the next run goes on from there\n",
+  );
+  const report = reportOf(await backUp([source, dest]));
+  expect(report).toMatchObject({ result: "done" });
+  expect(report.added).toBeLessThan(60);
+  expect(await differencesOf(source, dest)).toBe("");
+  expect(await manifestOf(dest)).toHaveLength(60);
 });
 
 it("copies to an account that may run rsync and nothing else", async () => {

@@ -33,6 +33,8 @@ export interface SnapshotOptions {
 
 export interface SnapshotRun {
   readonly store: Store;
+  /** Where it is in the destination as a whole. */
+  readonly begun: Path;
   readonly onEvent: EventSink;
   /** Known with the lease, as what follows. */
   readonly keepDeleted: boolean | undefined;
@@ -42,10 +44,9 @@ export interface SnapshotRun {
 
 /** A snapshot, for one that is made beside it. */
 export interface SnapshotBefore {
-  /** The destination as a whole, and where in it the snapshot is, and the one that is made. */
+  /** The destination as a whole, and where in it the snapshot is. */
   readonly store: Store;
   readonly day: Path;
-  readonly begun: Path;
 }
 
 /** Makes a snapshot, whatever it is of; see backupToHistory. */
@@ -57,12 +58,18 @@ export async function makeSnapshot(options: SnapshotOptions): Promise<Report> {
   const name = `${store.name}/${formatDay(day)}`;
   const newestOf = ({ days }: Days): SnapshotBefore | undefined => {
     const newest = days.at(-1);
-    return newest === undefined ? undefined : { store, day: newest, begun: begunAt(day) };
+    return newest === undefined ? undefined : { store, day: newest };
   };
   if (dryRun) {
     const keepDeleted = options.keepDeleted || (options.keepDay && before.days.includes(day));
     const base = clones ? (baseOf(before, options) ?? day) : begunAt(day);
-    return options.run({ keepDeleted, onEvent, store: within(store, base, { name }), newest: newestOf(before) });
+    return options.run({
+      keepDeleted,
+      onEvent,
+      begun: base,
+      store: within(store, base, { name }),
+      newest: newestOf(before),
+    });
   }
 
   let lease: Lease | undefined;
@@ -79,6 +86,7 @@ export async function makeSnapshot(options: SnapshotOptions): Promise<Report> {
   const { sink, end } = holdingEnd(onEvent);
   const run: SnapshotRun = {
     store: begun,
+    begun: begunAt(day),
     onEvent: sink,
     // Known with the lease: what an interrupted run put aside is back in its place then.
     get keepDeleted(): boolean | undefined {

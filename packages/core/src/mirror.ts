@@ -5,6 +5,7 @@ import type { Day } from "./day.js";
 import type { EventSink } from "./events.js";
 import { type Inventory, TOP, readInventory, writeInventory } from "./inventory.js";
 import { type SnapshotBefore, type SnapshotRun, makeSnapshot } from "./make-snapshot.js";
+import type { Path } from "./model.js";
 import type { Report } from "./report.js";
 import type { Stock } from "./stock.js";
 import type { Store } from "./store.js";
@@ -39,6 +40,8 @@ export interface MirrorPlace {
 
 /** A snapshot that is made in a directory of its own. */
 export interface MirrorSnapshot {
+  /** Where it is made, from the top of the destination as a whole, whose `.backup/tmp` is its own too. */
+  readonly begun: Path;
   /** The one before it, which nothing may change: what is equal there is to be shared with it. */
   readonly newest: SnapshotBefore | undefined;
   /** An interrupted run has begun it: what is there may be shared with others already. */
@@ -81,7 +84,7 @@ export interface MirrorOptions {
   /** Lifts the deletion limit for this run. */
   readonly allowDeletes?: boolean | undefined;
   /** The store is this snapshot, which is being made. */
-  readonly snapshot?: Pick<SnapshotRun, "newest"> | undefined;
+  readonly snapshot?: Pick<SnapshotRun, "newest" | "begun"> | undefined;
 }
 
 /**
@@ -101,7 +104,11 @@ export async function runMirror(options: MirrorOptions): Promise<Report> {
   const checkpoint = await readCheckpoint(store, signal);
   checkOwner(checkpoint, { source: mirror, store, isHistory: false });
   if (!isSnapshot) checkNoSnapshot(checkpoint, store);
-  const snapshot = options.snapshot && { newest: options.snapshot.newest, isResumed: checkpoint !== undefined };
+  const snapshot = options.snapshot && {
+    begun: options.snapshot.begun,
+    newest: options.snapshot.newest,
+    isResumed: checkpoint !== undefined,
+  };
   const isNew = checkpoint === undefined && snapshot?.newest === undefined;
   const place = { store, isNew, keepDeleted, allowDeletes, onEvent, snapshot };
   const plan = await mirror.compare(place, signal);

@@ -1,7 +1,8 @@
-import { type Reach, digestOf } from "@backup/core";
+import { readdir } from "node:fs/promises";
+import { type Reach, digestOf, systemCode, throwIfAborted } from "@backup/core";
 import type { RemoteDirectory } from "@backup/transport-rsync";
 import { localDigest } from "./local-entry.js";
-import { type RawPath, textOf } from "./raw-path.js";
+import { type RawPath, placeIn, textOf } from "./raw-path.js";
 
 /** The directory that is backed up. */
 export interface TreeEnd extends AsyncDisposable {
@@ -11,6 +12,8 @@ export interface TreeEnd extends AsyncDisposable {
   reach(signal: AbortSignal): Promise<Reach>;
   /** `Content.digest` of files; what cannot be had is left out. */
   digests(paths: readonly RawPath[], signal: AbortSignal): Promise<ReadonlyMap<RawPath, string>>;
+  /** Directories that have an entry of this name; "" is the top. */
+  marked(name: string, signal: AbortSignal): Promise<readonly RawPath[]>;
 }
 
 /** Files that a host digests in one go. */
@@ -27,6 +30,26 @@ export function localEnd(directory: string): TreeEnd {
         if (digest !== undefined) digests.set(path, digestOf(Buffer.from(digest, "hex")));
       }
       return digests;
+    },
+    async marked(name, signal) {
+      const found: RawPath[] = [];
+      const mark = Buffer.from(name).toString("latin1");
+      const visit = async (at: RawPath): Promise<void> => {
+        throwIfAborted(signal);
+        const entries = await readdir(placeIn(directory, at), { withFileTypes: true, encoding: "buffer" }).catch(
+          (error: unknown) => {
+            // rsync(1) says so too.
+            if (["ENOENT", "EACCES", "ENOTDIR"].includes(systemCode(error) ?? "")) return [];
+            throw error;
+          },
+        );
+        const names = entries.map((entry) => ({ entry, text: entry.name.toString("latin1") }));
+        if (names.some(({ text }) => text === mark)) found.push(at);
+        else
+          for (const { entry, text } of names) if (entry.isDirectory()) await visit(at === "" ? text : `${at}/${text}`);
+      };
+      await visit("");
+      return found;
     },
     async [Symbol.asyncDispose]() {},
   };
@@ -51,6 +74,9 @@ export function remoteEnd(remote: RemoteDirectory): TreeEnd {
         }
       }
       return digests;
+    },
+    async marked(name, signal) {
+      return (await remote.find(name, signal)).map((path) => path.slice(0, Math.max(0, path.lastIndexOf("/"))));
     },
     [Symbol.asyncDispose]: () => remote[Symbol.asyncDispose](),
   };

@@ -17,7 +17,7 @@ import {
   isBackupError,
   within,
 } from "@backup/core";
-import { type RsyncCopied, type RsyncCopy, rsyncCopy, syncReach } from "@backup/transport-rsync";
+import { type RsyncCopied, type RsyncCopy, retryTransient, rsyncCopy, syncReach } from "@backup/transport-rsync";
 import { checkApart, checkDirectory } from "./check-places.js";
 import { MOVED, applyMoves, linkMoves } from "./apply-moves.js";
 import { COMPARE, type Difference, DifferenceReader } from "./find-difference.js";
@@ -28,7 +28,8 @@ import { rawOf, shown, textOf } from "./raw-path.js";
 import { TransferReader } from "./transfer-reader.js";
 import type { TreeEnd } from "./tree-end.js";
 import { ManifestChanges, StockCounter } from "./tree-manifest.js";
-import { type TreeOptions, rsyncOptions } from "./tree-options.js";
+import { MarkFile } from "./mark-file.js";
+import { type TreeOptions, rsyncOptions, ruleFor } from "./tree-options.js";
 
 export interface TreeMirrorOptions extends TreeOptions {
   /** See Mirror.id. */
@@ -58,7 +59,15 @@ interface Found {
   readonly gone: number;
 }
 
-type Copy = Pick<RsyncCopy, "to" | "options" | "files" | "onLine" | "signal">;
+interface Copy extends Pick<RsyncCopy, "options" | "files" | "onLine" | "signal"> {
+  /** Asked for at every attempt: the connection may have been made anew. */
+  readonly to: () => Promise<Reach>;
+}
+
+const TEMPORARY = ".backup/tmp";
+
+/** How often a lost connection is made anew in one run of rsync(1). */
+const RETRIES = 3;
 
 /** A directory as a mirror: rsync(1) compares and transfers, and what was moved is renamed first. */
 export class TreeMirror implements Mirror {
@@ -66,6 +75,8 @@ export class TreeMirror implements Mirror {
   readonly #options: TreeMirrorOptions;
   /** Of `A` and `X`, what an end does not know. */
   readonly #without = new Set<string>();
+  /** What is marked as left out, while a run goes on. */
+  #marks: MarkFile | undefined;
 
   constructor(options: TreeMirrorOptions) {
     this.id = options.id;
@@ -101,6 +112,7 @@ export class TreeMirror implements Mirror {
     const store = newest ? within(newest.store, newest.day, { name: place.store.name }) : place.store;
     const before = { ...place, store };
     const started = Date.now();
+    await this.#findMarks(signal);
     const difference = await this.#difference(before, signal);
     const { totals } = difference;
     const held = totals.regular - totals.createdRegular + totals.deletedRegular;
@@ -122,7 +134,17 @@ export class TreeMirror implements Mirror {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#marks?.[Symbol.asyncDispose]();
     await this.#options.source[Symbol.asyncDispose]();
+  }
+
+  /** Both ends of a run go by what is marked when it begins. */
+  async #findMarks(signal: AbortSignal): Promise<void> {
+    const { source, excludeIfPresent } = this.#options;
+    if (excludeIfPresent === undefined) return;
+    const marked = await source.marked(excludeIfPresent, signal);
+    await this.#marks?.[Symbol.asyncDispose]();
+    this.#marks = await MarkFile.write(marked.map(ruleFor));
   }
 
   /** @throws BackupError where this would delete what nobody meant */
@@ -146,13 +168,13 @@ export class TreeMirror implements Mirror {
   }
 
   async #difference(place: MirrorPlace, signal: AbortSignal): Promise<Difference> {
-    const compare = async (to: Reach): Promise<Difference> => {
+    const compare = async (to: () => Promise<Reach>): Promise<Difference> => {
       const reader = new DifferenceReader(!place.isNew);
       await this.#copy(place.onEvent, { to, options: COMPARE, onLine: (line) => reader.line(line), signal });
       return reader.result();
     };
     try {
-      return await compare(await this.#target(place, signal));
+      return await compare(() => this.#target(place, signal));
     } catch (error) {
       // Before a dry run there may be no destination.
       if (place.isNew && isBackupError(error) && error.code !== "ABORTED" && !(await this.#isThere(place, signal)))
@@ -183,13 +205,14 @@ export class TreeMirror implements Mirror {
     if (snapshot?.newest) return await this.#applyBeside(found, { ...snapshot, newest: snapshot.newest }, signal);
     const isUnchanged = keepDeleted ? difference.add === 0 && difference.isNone : difference.isNone;
     if (isUnchanged && manifest && !snapshot) return none;
+    const scratch = await makeScratch(place, signal);
 
     const onSkipped = (reason: string): void => onEvent({ type: "debug", message: `not renamed: ${reason}` });
     const isMoved = await applyMoves(moves, { store: place.store, signal, onSkipped });
 
-    const to = await this.#target(place, signal);
+    const to = (): Promise<Reach> => this.#target(place, signal);
     const { local } = this.#options.source;
-    const here = local ?? to.directory;
+    const here = local ?? (await to()).directory;
     await using changes = await ManifestChanges.open(manifest === undefined);
     const total = { items: difference.add - moves.count - moves.carried, bytes: difference.totals.bytes - moves.bytes };
     const isRebuilding = manifest === undefined && !place.isNew;
@@ -198,22 +221,23 @@ export class TreeMirror implements Mirror {
     // Without a manifest all is listed, also what is there already.
     const all = isRebuilding ? ["--itemize-changes", "--itemize-changes"] : [];
     // What is in the place of something of another kind has to go at once.
-    const transfer = ["--stats", ...ITEMIZE, ...all, ...(keepDeleted ? [] : ["--force"])];
+    const transfer = ["--stats", ...ITEMIZE, ...all, ...scratch, ...(keepDeleted ? [] : ["--force"])];
     const onLine = (line: string): Promise<void> => reader.line(line);
     const sent = await this.#copy(onEvent, { to, options: transfer, onLine, signal });
-    await this.#settle(place, reader, to, signal);
+    await this.#settle(place, reader, { to, options: [...ITEMIZE, ...scratch] }, signal);
     await reader.finish();
     let failed = tellComplaints(sent, place, this.#options.name);
     const isPostponed = !keepDeleted && failed > 0;
     const hasLeft = gone > 0 || moves.suspects.length > 0 || !isMoved;
     const left = hasLeft || [...difference.goneDirectories].some((path) => moves.nowAt(path) === path);
     if (!keepDeleted && !isPostponed && left) {
-      await syncReach(to, signal);
+      await syncReach(await to(), signal);
       const deleted = await this.#copy(onEvent, { to, options: deleting(found), onLine, signal });
       failed += tellComplaints(deleted, place, this.#options.name);
     }
-    await syncReach(to, signal);
+    await syncReach(await to(), signal);
     const stock = await this.#writeManifest(found, changes, here, signal);
+    await removeScratch(place, signal);
     return {
       ...none,
       added: reader.added,
@@ -229,19 +253,20 @@ export class TreeMirror implements Mirror {
   /** Makes a snapshot that shares with the newest one what is equal. That one is only read. */
   async #applyBeside(
     found: Found,
-    { newest, isResumed }: MirrorSnapshot & { readonly newest: SnapshotBefore },
+    { newest, begun, isResumed }: MirrorSnapshot & { readonly newest: SnapshotBefore },
     signal: AbortSignal,
   ): Promise<MirrorResult> {
     const { place, difference, moves, gone } = found;
     const { onEvent, store } = place;
     const onSkipped = (reason: string): void => onEvent({ type: "debug", message: `not linked: ${reason}` });
-    const to = await this.#target(place, signal);
+    const to = (): Promise<Reach> => this.#target(place, signal);
+    const scratch = await makeScratch(place, signal);
     if (isResumed) await this.#unshare(place, to, signal);
     const hasMoved = moves.origins.length + moves.single.length > 0;
     if (hasMoved) await linkMoves(moves, newest, { signal, onSkipped });
 
     const { local } = this.#options.source;
-    const here = local ?? to.directory;
+    const here = local ?? (await to()).directory;
     const isSource = local !== undefined;
     // What was sent by the run that was interrupted is known to nobody.
     const manifest = isResumed ? undefined : found.manifest;
@@ -258,18 +283,20 @@ export class TreeMirror implements Mirror {
       "--stats",
       ...ITEMIZE,
       ...(isRebuilding ? ["--itemize-changes", "--itemize-changes"] : []),
+      ...scratch,
       ...(isResumed ? ["--delete", "--force"] : []),
     ];
     const onLine = (line: string): Promise<void> => reader.line(line);
     const links = [newest.day, ...(hasMoved ? [MOVED] : [])];
     const copy = { to, options: transfer, onLine, signal };
-    const sent = await this.#copyBeside(place, newest, links, copy);
-    await this.#settle(place, reader, to, signal);
+    const sent = await this.#copyBeside(place, { newest, begun }, links, copy);
+    await this.#settle(place, reader, { to, options: [...ITEMIZE, ...scratch] }, signal);
     await reader.finish();
     const failed = tellComplaints(sent, place, this.#options.name);
-    await syncReach(to, signal);
+    await syncReach(await to(), signal);
     const stock = await this.#writeManifest({ ...found, manifest }, changes, here, signal);
     if (hasMoved) await newest.store.removeTree(MOVED, signal);
+    await removeScratch(place, signal);
     const done = { added: reader.added, moved: moves.count, removed: gone, bytes: reader.totals.bytes, failed, stock };
     onEvent({ type: "debug", message: `${store.name} shares with ${newest.day} what did not change` });
     return { kept: 0, postponed: 0, ...done };
@@ -279,7 +306,7 @@ export class TreeMirror implements Mirror {
    * Removes from a snapshot that was begun what differs by attributes alone: it may have another name in a published one,
    * where rsync(1), which gives a file that is there other attributes in its place, would change it too.
    */
-  async #unshare(place: MirrorPlace, to: Reach, signal: AbortSignal): Promise<void> {
+  async #unshare(place: MirrorPlace, to: Copy["to"], signal: AbortSignal): Promise<void> {
     const paths: Path[] = [];
     const onLine = (line: string): void => {
       const item = parseItemized(line);
@@ -300,7 +327,7 @@ export class TreeMirror implements Mirror {
   /** Copies, and gives what is equal in these directories of the destination as a whole another name instead. */
   async #copyBeside(
     { onEvent }: MirrorPlace,
-    { store, begun }: SnapshotBefore,
+    { newest: { store }, begun }: Pick<MirrorSnapshot, "begun"> & { readonly newest: SnapshotBefore },
     links: readonly Path[],
     copy: Copy,
   ): Promise<RsyncCopied> {
@@ -321,16 +348,16 @@ export class TreeMirror implements Mirror {
   }
 
   /** Sends again what changed while it was sent. */
-  async #settle(place: MirrorPlace, reader: TransferReader, to: Reach, signal: AbortSignal): Promise<void> {
+  async #settle(
+    place: MirrorPlace,
+    reader: TransferReader,
+    copy: Pick<Copy, "to" | "options">,
+    signal: AbortSignal,
+  ): Promise<void> {
     let unsteady = reader.takeUnsteady();
     for (let attempt = 1; attempt < ATTEMPTS && unsteady.length > 0; attempt++) {
-      const again = {
-        to,
-        options: ITEMIZE,
-        files: unsteady,
-        onLine: (line: string) => reader.line(line, true),
-        signal,
-      };
+      const onLine = (line: string): Promise<void> => reader.line(line, true);
+      const again = { ...copy, files: unsteady, onLine, signal };
       await this.#copy(place.onEvent, again);
       unsteady = reader.takeUnsteady();
     }
@@ -359,16 +386,23 @@ export class TreeMirror implements Mirror {
     throw new BackupError("TRANSPORT_MISSING", message);
   }
 
-  async #copy(onEvent: EventSink, copy: Copy): Promise<RsyncCopied> {
+  /** Runs rsync(1), and again what is left to do when the connection was lost. */
+  #copy(onEvent: EventSink, copy: Copy): Promise<RsyncCopied> {
+    return retryTransient(() => this.#copyOnce(onEvent, copy), { signal: copy.signal, retries: RETRIES });
+  }
+
+  async #copyOnce(onEvent: EventSink, copy: Copy): Promise<RsyncCopied> {
     const from = await this.#options.source.reach(copy.signal);
-    if (from.shell && copy.to.shell)
+    const to = await copy.to();
+    if (from.shell && to.shell)
       throw new BackupError(
         "USAGE",
         "the source and the destination are both on other hosts; one of them has to be here",
       );
-    const options = [...rsyncOptions(this.#options, this.#without), ...copy.options];
+    const findings = { without: this.#without, excludeFrom: this.#marks?.path };
+    const options = [...rsyncOptions(this.#options, findings), ...copy.options];
     try {
-      return await rsyncCopy({ ...copy, from, options });
+      return await rsyncCopy({ ...copy, from, to, options });
     } catch (error) {
       if (!isBackupError(error)) throw error;
       const letter = unknownAttributes(error);
@@ -377,9 +411,25 @@ export class TreeMirror implements Mirror {
       const what = letter === "A" ? "ACLs" : "extended attributes";
       const message = `one of the two ends knows no ${what}: those are not copied`;
       onEvent({ type: "warning", code: "ATTRIBUTES_LEFT_OUT", message });
-      return this.#copy(onEvent, copy);
+      return this.#copyOnce(onEvent, copy);
     }
   }
+}
+
+/** Where rsync(1) writes what is not whole yet. The lease has cleared that of a mirror; a snapshot gets one of its own. */
+async function makeScratch({ store, snapshot }: MirrorPlace, signal: AbortSignal): Promise<readonly string[]> {
+  // An account that is restricted to rsync names it otherwise.
+  if (store.can.rename === false) return [];
+  if (snapshot) {
+    await store.removeTree(TEMPORARY, signal);
+    await store.makeDirectories([TEMPORARY], signal);
+  }
+  return [`--temp-dir=${TEMPORARY}`];
+}
+
+/** A snapshot that has its name has none. */
+async function removeScratch({ store, snapshot }: MirrorPlace, signal: AbortSignal): Promise<void> {
+  if (snapshot) await store.removeTree(TEMPORARY, signal);
 }
 
 /**
@@ -425,10 +475,10 @@ function tellComplaints({ end, complaints }: RsyncCopied, { onEvent }: MirrorPla
 }
 
 /** Gives work an empty directory here. */
-async function withEmpty<T>(work: (to: Reach) => Promise<T>): Promise<T> {
+async function withEmpty<T>(work: (to: () => Promise<Reach>) => Promise<T>): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), "backup-empty-"));
   try {
-    return await work({ directory });
+    return await work(async () => ({ directory }));
   } finally {
     await rmdir(directory);
   }

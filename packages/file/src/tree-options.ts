@@ -1,10 +1,13 @@
-import { BackupError, PRIVATE } from "@backup/core";
+import { BackupError, PRIVATE, isSafe } from "@backup/core";
+import type { RawPath } from "./raw-path.js";
 
 /** What of a tree is backed up, and how. */
 export interface TreeOptions {
   /** Patterns as in a .gitignore; a name that also matches one of `include` is not left out by them. */
   readonly exclude?: readonly string[] | undefined;
   readonly include?: readonly string[] | undefined;
+  /** No directory that has an entry of this name: `.nobackup`. */
+  readonly excludeIfPresent?: string | undefined;
   /** Nothing on other file systems that are mounted in it. */
   readonly oneFileSystem?: boolean | undefined;
   /** Sizes as rsync(1) takes them: `1.5m`. */
@@ -30,7 +33,14 @@ const REFUSED =
   /^(?:--(?:remove-source-files|delete.*|del|force|existing|ignore-(?:existing|non-existing|errors)|out-format|log-format|itemize-changes|dry-run|list-only|files-from|from0|daemon|server|sender|rsh|read-batch|write-batch|only-write-batch|backup|backup-dir|suffix|inplace|append|append-verify|link-dest|copy-dest|compare-dest|temp-dir|stats|info|debug|quiet|verbose|human-readable|8-bit-output|protect-args|secluded-args|relative|no-relative|dirs|no-recursive|no-links|version|help)(?:=.*)?|-[^-]*[nRdeqvhib0Ty].*)$/;
 
 /** @throws BackupError USAGE */
-export function checkTreeOptions({ exclude = [], include = [], rsync = [] }: TreeOptions): void {
+export function checkTreeOptions({
+  exclude = [],
+  include = [],
+  excludeIfPresent = ".nobackup",
+  rsync = [],
+}: TreeOptions): void {
+  if (!isSafe(excludeIfPresent) || excludeIfPresent.includes("/"))
+    throw new BackupError("USAGE", `--exclude-if-present takes the name of a file, not '${excludeIfPresent}'`);
   for (const pattern of [...exclude, ...include]) {
     if (/^[!#]/.test(pattern))
       throw new BackupError("USAGE", `'${pattern}' begins with a sign that patterns here do not know; use --include`);
@@ -45,11 +55,16 @@ export function checkTreeOptions({ exclude = [], include = [], rsync = [] }: Tre
   }
 }
 
-/**
- * Options of rsync(1) for all runs of a tree.
- * @param without of `A` (ACLs) and `X` (extended attributes), those that an end does not know
- */
-export function rsyncOptions(options: TreeOptions, without: ReadonlySet<string> = new Set()): readonly string[] {
+/** What only a run finds out. */
+export interface Findings {
+  /** Of `A` (ACLs) and `X` (extended attributes), those that an end does not know. */
+  readonly without: ReadonlySet<string>;
+  /** File of patterns that are left out besides, each with a NUL after it; see ruleFor. */
+  readonly excludeFrom?: string | undefined;
+}
+
+/** Options of rsync(1) for all runs of a tree. */
+export function rsyncOptions(options: TreeOptions, { without, excludeFrom }: Findings): readonly string[] {
   const { oneFileSystem, maxSize, minSize, inet, sparse, numericIds, bwlimit, rsync = [] } = options;
   const attributes = ["A", "X"].filter((letter) => !without.has(letter)).map((letter) => `-${letter}`);
   return [
@@ -62,6 +77,8 @@ export function rsyncOptions(options: TreeOptions, without: ReadonlySet<string> 
     ...(sparse ? ["--sparse"] : []),
     ...(numericIds ? ["--numeric-ids"] : []),
     ...(bwlimit === undefined ? [] : [`--bwlimit=${bwlimit}`]),
+    `--filter=- /${PRIVATE}`,
+    ...(excludeFrom === undefined ? [] : ["--from0", `--exclude-from=${excludeFrom}`]),
     ...rules(options).map((rule) => `--filter=${rule}`),
     ...rsync,
   ];
@@ -69,11 +86,13 @@ export function rsyncOptions(options: TreeOptions, without: ReadonlySet<string> 
 
 /** The first that fits is taken. */
 function rules({ exclude = [], include = [] }: TreeOptions): readonly string[] {
-  return [
-    `- /${PRIVATE}`,
-    ...include.map((pattern) => `+ ${ruleOf(pattern)}`),
-    ...exclude.map((pattern) => `- ${ruleOf(pattern)}`),
-  ];
+  return [...include.map((pattern) => `+ ${ruleOf(pattern)}`), ...exclude.map((pattern) => `- ${ruleOf(pattern)}`)];
+}
+
+/** A pattern that is this directory and no other; "" is the top. A backslash counts only beside what it takes the meaning from. */
+export function ruleFor(directory: RawPath): string {
+  if (directory === "") return "/**";
+  return `/${/[*?[]/.test(directory) ? directory.replace(/[*?[\\]/g, "\\$&") : directory}/`;
 }
 
 /** A slash that is not the last character ties a pattern to the top, as gitignore(5) says; in rsync(1) only a first one does. */

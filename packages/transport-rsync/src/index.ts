@@ -6,3 +6,4 @@ export { type RemoteStoreOptions, openRemoteStore } from "./open-remote-store.js
 export { type RemoteDirectory, type RemoteSource, openRemoteDirectory } from "./open-remote-directory.js";
 export { type RsyncCopied, type RsyncCopy, rsyncCopy } from "./rsync-copy.js";
 export { syncReach } from "./remote-sync.js";
+export { type RetryOptions, retryTransient } from "./rsync-retry.js";

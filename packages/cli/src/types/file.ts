@@ -3,6 +3,7 @@ import type { FilePluginOptions } from "@backup/file";
 import { parseRemote } from "@backup/transport-rsync/remote";
 import type { ActionContext } from "../action.js";
 import { checkHome } from "../check-home.js";
+import type { DestinationArguments } from "../destination-options.js";
 import { destinationProblems, openDestination } from "../destination.js";
 import { dayOfSnapshot } from "../history-options.js";
 import { plugins } from "../plugins.js";
@@ -14,6 +15,7 @@ export interface FileArguments extends CommonArguments, HostArguments {
   readonly source: string;
   readonly exclude: readonly string[];
   readonly include: readonly string[];
+  readonly excludeIfPresent?: string | undefined;
   readonly require?: string | undefined;
   readonly oneFileSystem: boolean;
   readonly maxSize?: string | undefined;
@@ -55,6 +57,11 @@ export const fileType: ActionType<FileArguments> = {
       requiresArg: true,
       default: NONE,
       describe: "Do not leave out what matches this pattern; repeatable",
+    },
+    "exclude-if-present": {
+      type: "string",
+      requiresArg: true,
+      describe: "Leave out directories that have a file of this name, as .nobackup",
     },
     require: {
       type: "string",
@@ -133,13 +140,18 @@ export const fileType: ActionType<FileArguments> = {
 async function run(args: FileArguments, context: ActionContext): Promise<Report> {
   const { onEvent, signal } = context;
   const { keepDeleted, allowDeletes, dryRun } = args;
-  // How to reach a host is said of the one end that is on one.
-  const { sshPort: _port, sshConfig: _config, knownHosts: _hosts, hostKeyFingerprint: _key, ...rest } = args;
-  await using store = await openDestination(parseRemote(args.source) ? rest : args, context);
+  await using store = await openDestination(destinationOf(args), context);
   await using mirror = await openMirror(args, context);
   const options = { mirror, store, signal, onEvent, allowDeletes, dryRun };
   if (!args.hist) return await runMirror({ ...options, keepDeleted });
   return await mirrorToHistory({ ...options, day: dayOfSnapshot(args) });
+}
+
+/** What of the arguments is said of the destination: how to reach a host is said of the one end that is on one. */
+function destinationOf({ bwlimit, ...args }: FileArguments): DestinationArguments {
+  const { dest, spool } = args;
+  if (parseRemote(dest)) return { ...args, bwlimit };
+  return parseRemote(args.source) ? { dest, spool } : args;
 }
 
 async function openMirror(args: FileArguments, context: ActionContext) {
@@ -160,6 +172,7 @@ async function openMirror(args: FileArguments, context: ActionContext) {
     bwlimit,
     rsync,
     require: args.require,
+    excludeIfPresent: args.excludeIfPresent,
   };
   const secret = (): never => {
     throw new TypeError(`the keys of hosts are found by ssh, in ${directory} too`);
