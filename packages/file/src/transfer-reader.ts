@@ -2,7 +2,6 @@ import type { EventSink } from "@backup/core";
 import { parseItemized } from "./itemized.js";
 import { localDigest, localEntry } from "./local-entry.js";
 import type { RawPath } from "./raw-path.js";
-import { type Totals, addTotals, noTotals } from "./totals.js";
 import type { ManifestChanges } from "./tree-manifest.js";
 
 export interface TransferReaderOptions {
@@ -24,7 +23,6 @@ const EVENT_MS = 100;
 /** Takes in what rsync(1) says it does, and finds out for the manifest what that left. */
 export class TransferReader {
   readonly #options: TransferReaderOptions;
-  readonly #totals = noTotals();
   /** Files that were sent and changed meanwhile. */
   #unsteady: RawPath[] = [];
   /** What came and is not digested yet. */
@@ -38,8 +36,9 @@ export class TransferReader {
     this.#options = options;
   }
 
-  get totals(): Totals {
-    return this.#totals;
+  /** Of files whose bytes were transferred. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** New or changed, directories left out. */
@@ -62,10 +61,7 @@ export class TransferReader {
   /** @param isAgain what it names was counted before */
   async line(line: string, isAgain = false): Promise<void> {
     const item = parseItemized(line);
-    if (!item) {
-      if (!isAgain) addTotals(this.#totals, line);
-      return;
-    }
+    if (!item) return;
     const { kind, action, path, size, mtime } = item;
     const { changes, isRebuilding } = this.#options;
     if (path === "" || path === ".") return;

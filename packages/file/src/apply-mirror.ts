@@ -1,0 +1,55 @@
+import type { MirrorResult } from "@backup/core";
+import { syncReach } from "@backup/transport-rsync";
+import { applyMoves } from "./apply-moves.js";
+import { ITEMIZE } from "./itemized.js";
+import { type Found, type Means, TreeTransfer } from "./transfer-tree.js";
+
+/** More than what the comparison found may be deleted by so many, because the source goes on being used. */
+const DELETE_SLACK = 100;
+
+/** Makes a destination equal to the source: renames, transfers, and deletes last, if nothing failed. */
+export async function applyMirror(found: Found, means: Means, signal: AbortSignal): Promise<MirrorResult> {
+  const { place, difference, moves, manifest } = found;
+  const { onEvent, keepDeleted, store, snapshot } = place;
+  const { gone } = moves;
+  const none = { added: 0, moved: 0, removed: 0, kept: keepDeleted ? gone : 0, postponed: 0, bytes: 0, failed: 0 };
+  if (difference.isNone && manifest && !snapshot) return none;
+
+  const onSkipped = (reason: string): void => onEvent({ type: "debug", message: `not renamed: ${reason}` });
+  const isMoved = await applyMoves(moves, { store, signal, onSkipped });
+
+  await using transfer = await TreeTransfer.open(found, means, signal);
+  const { reader, to, onLine } = transfer;
+  // What is in the place of something of another kind has to go at once.
+  const options = keepDeleted ? [] : ["--force"];
+  let failed = await transfer.send(options, (copy) => means.copier.copy(onEvent, copy));
+  const isPostponed = !keepDeleted && failed > 0;
+  const hasLeft = gone > 0 || moves.suspects.length > 0 || !isMoved;
+  const left = hasLeft || [...difference.goneDirectories].some((path) => moves.nowAt(path) === path);
+  if (!keepDeleted && !isPostponed && left) {
+    const deleted = await means.copier.copy(onEvent, { to, options: deleting(found), onLine, signal });
+    failed += transfer.tell(deleted);
+    await syncReach(await to(), signal);
+  }
+  const stock = await transfer.close();
+  return {
+    ...none,
+    added: reader.added,
+    moved: moves.count,
+    removed: reader.removed + moves.suspects.length,
+    postponed: isPostponed ? gone : 0,
+    bytes: reader.bytes,
+    failed,
+    stock,
+  };
+}
+
+/**
+ * Options of the run that deletes what vanished, and does nothing else: the last one, and only if all that was to come is
+ * there. Not more than the comparison found, and a little: the source may have been lost since.
+ */
+function deleting({ place, difference }: Found): readonly string[] {
+  const most = difference.gone.size + difference.goneDirectories.size + DELETE_SLACK;
+  const limit = place.allowDeletes ? [] : [`--max-delete=${most}`];
+  return ["--delete", "--existing", "--ignore-existing", ...limit, ...ITEMIZE];
+}

@@ -1,0 +1,19 @@
+import type { MirrorPlace } from "@backup/core";
+
+const TEMPORARY = ".backup/tmp";
+
+/** Where rsync(1) writes what is not whole yet. The lease has cleared that of a mirror; a snapshot gets one of its own. */
+export async function makeScratch({ store, snapshot }: MirrorPlace, signal: AbortSignal): Promise<readonly string[]> {
+  // An account that is restricted to rsync names it otherwise.
+  if (store.can.rename === false) return [];
+  if (snapshot) {
+    await store.removeTree(TEMPORARY, signal);
+    await store.makeDirectories([TEMPORARY], signal);
+  }
+  return [`--temp-dir=${TEMPORARY}`];
+}
+
+/** A snapshot that has its name has none. */
+export async function removeScratch({ store, snapshot }: MirrorPlace, signal: AbortSignal): Promise<void> {
+  if (snapshot) await store.removeTree(TEMPORARY, signal);
+}

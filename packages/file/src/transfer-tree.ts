@@ -1,0 +1,143 @@
+import type { MirrorPlace, Reach, Stock } from "@backup/core";
+import { type RsyncCopied, syncReach } from "@backup/transport-rsync";
+import { tellComplaints } from "./complaints.js";
+import type { Difference } from "./find-difference.js";
+import type { FoundMoves } from "./find-moves.js";
+import { ITEMIZE } from "./itemized.js";
+import { type Manifest, writeManifest } from "./manifest-file.js";
+import { shown } from "./raw-path.js";
+import { makeScratch, removeScratch } from "./scratch.js";
+import { TransferReader } from "./transfer-reader.js";
+import { type Copy, type TreeCopier, reachOf } from "./tree-copier.js";
+import type { TreeEnd } from "./tree-end.js";
+import { ManifestChanges, StockCounter } from "./tree-manifest.js";
+
+/** What a run found, and goes by. */
+export interface Found {
+  readonly place: MirrorPlace;
+  readonly difference: Difference;
+  /** Undefined: what is at the destination is not known yet. */
+  readonly manifest: Manifest | undefined;
+  readonly moves: FoundMoves;
+  /** When the run began, milliseconds since 1970. */
+  readonly started: number;
+}
+
+/** What it works with. */
+export interface Means {
+  readonly source: TreeEnd;
+  /** What a person calls it. */
+  readonly name: string;
+  readonly copier: TreeCopier;
+}
+
+interface Own {
+  readonly here: string;
+  readonly changes: ManifestChanges;
+  /** Options of rsync(1) for what is on its way. */
+  readonly scratch: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+/** How often a file is sent that changes while it is. */
+const ATTEMPTS = 3;
+
+/** The transfer of a run, and what it leaves for the manifest. */
+export class TreeTransfer implements AsyncDisposable {
+  readonly reader: TransferReader;
+  readonly changes: ManifestChanges;
+  readonly #found: Found;
+  readonly #means: Means;
+  /** The end that is on this machine. */
+  readonly #here: string;
+  readonly #scratch: readonly string[];
+  readonly #signal: AbortSignal;
+
+  private constructor(found: Found, means: Means, own: Own) {
+    const { place, difference, moves } = found;
+    const { here, changes, scratch, signal } = own;
+    this.#found = found;
+    this.#means = means;
+    this.#here = here;
+    this.#scratch = scratch;
+    this.#signal = signal;
+    this.changes = changes;
+    this.reader = new TransferReader({
+      changes,
+      here,
+      isSource: means.source.local !== undefined,
+      isRebuilding: this.isRebuilding,
+      total: { items: difference.add - moves.count - moves.carried, bytes: difference.totals.bytes - moves.bytes },
+      onEvent: place.onEvent,
+      signal,
+    });
+  }
+
+  static async open(found: Found, means: Means, signal: AbortSignal): Promise<TreeTransfer> {
+    const here = means.source.local ?? (await reachOf(found.place.store, signal)).directory;
+    const scratch = await makeScratch(found.place, signal);
+    const changes = await ManifestChanges.open(found.manifest === undefined);
+    return new TreeTransfer(found, means, { here, changes, scratch, signal });
+  }
+
+  /** Whether all has to be listed for a manifest, also what is there already. */
+  get isRebuilding(): boolean {
+    return this.#found.manifest === undefined && !this.#found.place.isNew;
+  }
+
+  readonly to = (): Promise<Reach> => reachOf(this.#found.place.store, this.#signal);
+
+  readonly onLine = (line: string): Promise<void> => this.reader.line(line);
+
+  /**
+   * Transfers, and again what changed while it was sent; digests what came, and has all on disk.
+   * @param options besides those of every transfer
+   * @param run as TreeCopier.copy
+   * @returns how much is missing from the backup; each was told
+   */
+  async send(options: readonly string[], run: (copy: Copy) => Promise<RsyncCopied>): Promise<number> {
+    const { to, onLine } = this;
+    const signal = this.#signal;
+    const all = this.isRebuilding ? ["--itemize-changes", "--itemize-changes"] : [];
+    const sent = await run({ to, options: [...ITEMIZE, ...all, ...this.#scratch, ...options], onLine, signal });
+    await this.#settle();
+    await this.reader.finish();
+    await syncReach(await to(), signal);
+    return this.tell(sent);
+  }
+
+  /** What rsync(1) complained about. @returns how much is missing from the backup */
+  tell(copied: RsyncCopied): number {
+    return tellComplaints(copied, this.#found.place, this.#means.name);
+  }
+
+  /** Writes the manifest. @returns what is at the destination now */
+  async close(): Promise<Stock> {
+    const { place, manifest, moves, started } = this.#found;
+    const counter = new StockCounter();
+    const entries = counter.through(this.changes.entries(manifest, { here: this.#here, nowAt: moves.nowAt }));
+    await writeManifest(place.store, { started, entries }, this.#signal);
+    await removeScratch(place, this.#signal);
+    return counter.stock();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.changes[Symbol.asyncDispose]();
+  }
+
+  async #settle(): Promise<void> {
+    const { reader, to } = this;
+    const { onEvent } = this.#found.place;
+    const onLine = (line: string): Promise<void> => reader.line(line, true);
+    let unsteady = reader.takeUnsteady();
+    for (let attempt = 1; attempt < ATTEMPTS && unsteady.length > 0; attempt++) {
+      const again = { to, options: [...ITEMIZE, ...this.#scratch], files: unsteady, onLine, signal: this.#signal };
+      await this.#means.copier.copy(onEvent, again);
+      unsteady = reader.takeUnsteady();
+    }
+    for (const path of unsteady) {
+      const message = `${shown(path)} changed each time that it was read: what is in the backup may be half of two states`;
+      onEvent({ type: "warning", code: "ITEM_CHANGING", message });
+    }
+  }
+}
