@@ -348,8 +348,9 @@ it("leaves a directory alone that is none of its own", async () => {
   expect(refused.code).toBe(1);
   expect(errorOf(refused)).toMatchObject({ code: "DESTINATION_OTHER", message: expect.stringContaining("precious") });
   expect(await readFile(join(dest, "precious"), "utf8")).toBe("2");
-  // A mirror that rsync made is gone on with.
+  // A mirror that rsync made is gone on with, also at the top of a disk.
   await rm(join(dest, "precious"));
+  await mkdir(join(dest, "lost+found"));
   await writeFile(join(source, "other"), "2");
   await run("rsync", ["-a", `${source}/`, `${dest}/`]);
   expect(reportOf(await backUp([source, dest]))).toMatchObject({ result: "done", bytes: 0 });

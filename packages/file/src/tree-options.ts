@@ -28,9 +28,36 @@ export interface TreeOptions {
 /** Where rsync(1) keeps what it has begun, in each directory. */
 const PARTIAL = ".backup-partial";
 
-/** Options that would have rsync(1) remove, change the source or print what is not expected. */
-const REFUSED =
-  /^(?:--(?:remove-source-files|delete.*|del|force|existing|ignore-(?:existing|non-existing|errors)|out-format|log-format|itemize-changes|dry-run|list-only|files-from|from0|daemon|server|sender|rsh|read-batch|write-batch|only-write-batch|backup|backup-dir|suffix|inplace|append|append-verify|link-dest|copy-dest|compare-dest|temp-dir|stats|info|debug|quiet|verbose|human-readable|8-bit-output|protect-args|secluded-args|relative|no-relative|dirs|no-recursive|no-links|version|help)(?:=.*)?|-[^-]*[nRdeqvhib0Ty].*)$/;
+/**
+ * Options that would have rsync(1) remove or write what it is not to, follow links at the destination, change files in
+ * their place, or print what is not expected.
+ */
+const REFUSED = new Set(
+  `remove-source-files remove-sent-files del force force-delete existing ignore-existing ignore-non-existing ignore-errors
+  max-delete out-format log-format itemize-changes dry-run list-only files-from from0 daemon server sender config rsh
+  read-batch write-batch only-write-batch backup backup-dir suffix inplace append append-verify link-dest copy-dest
+  compare-dest temp-dir delay-updates stats info debug quiet verbose human-readable 8-bit-output progress secluded-args
+  protect-args old-args relative no-relative dirs no-dirs old-dirs recursive no-recursive mkpath keep-dirlinks
+  copy-as write-devices remote-option iconv no-iconv munge-links version help`.split(/\s+/),
+);
+
+/** The same in one letter; `v`, `h`, `q` and `P` print, `K` follows links, `M` says any of it to the other end. */
+const REFUSED_LETTERS = /[nRdrevqhib0TyKMP]/;
+
+/** Whether backup decides that itself. */
+function isRefused(option: string): boolean {
+  const [, name = ""] = /^--([^=]*)/.exec(option) ?? [];
+  if (option.startsWith("--")) return name === "" || name.startsWith("delete") || REFUSED.has(name);
+  return (
+    option === "-" ||
+    REFUSED_LETTERS.test(
+      option
+        .slice(1)
+        .replace(/=.*$/s, "")
+        .replace(/[fB@].*$/s, ""),
+    )
+  );
+}
 
 /** @throws BackupError USAGE */
 export function checkTreeOptions({
@@ -50,7 +77,7 @@ export function checkTreeOptions({
   for (const option of rsync) {
     if (!option.startsWith("-"))
       throw new BackupError("USAGE", `'${option}' after -- is no option; write --name=value for rsync in one word`);
-    if (REFUSED.test(option))
+    if (isRefused(option))
       throw new BackupError("USAGE", `rsync's ${option} is what backup itself decides; leave it out`);
   }
 }
@@ -78,6 +105,8 @@ export function rsyncOptions(options: TreeOptions, { without, excludeFrom }: Fin
     ...(numericIds ? ["--numeric-ids"] : []),
     ...(bwlimit === undefined ? [] : [`--bwlimit=${bwlimit}`]),
     `--filter=- /${PRIVATE}`,
+    // What every ext4 has at its top is nobody's.
+    "--filter=P /lost+found",
     ...(excludeFrom === undefined ? [] : ["--from0", `--exclude-from=${excludeFrom}`]),
     ...rules(options).map((rule) => `--filter=${rule}`),
     ...rsync,
