@@ -99,7 +99,10 @@ export async function makeSnapshot(options: SnapshotOptions): Promise<Report> {
   try {
     const report = await options.run(run);
     const isReplaced = found.days.includes(day);
-    if (lease) await publish({ store, day, isReplaced }, AbortSignal.any([caller, lease.lost]));
+    // One that began with nothing may lack what the one that is there has.
+    const isLess = isReplaced && !clones && report.result !== "done";
+    if (isLess) onEvent(warnOfLess(name));
+    else if (lease) await publish({ store, day, isReplaced }, AbortSignal.any([caller, lease.lost]));
     end();
     return report;
   } finally {
@@ -239,6 +242,11 @@ function warnOfCopies({ name }: Store, copied: number): BackupEvent {
     `${copied.toLocaleString("en")} files of the last snapshot were copied: ${name} could not give them another ` +
     "name, a hard link; where that is so of all, each snapshot takes as much room as a whole backup";
   return { type: "warning", code: "FILES_COPIED", message };
+}
+
+function warnOfLess(name: string): BackupEvent {
+  const message = `${name} stays as it was: what was to take its place lacks something; the next run goes on with it`;
+  return { type: "warning", code: "SNAPSHOT_KEPT", message };
 }
 
 /** The run has ended when its snapshot has its name. */

@@ -26,11 +26,16 @@ export interface Mirror extends AsyncDisposable {
   compare(place: MirrorPlace, signal: AbortSignal): Promise<MirrorPlan>;
 }
 
+/** The stamp of a mirror whose last run came to its end. */
+const WHOLE = "whole";
+
 /** Where to, and how. */
 export interface MirrorPlace {
   readonly store: Store;
   /** There is no backup there yet, maybe not even a directory. */
   readonly isNew: boolean;
+  /** The last run that changed something did not come to its end: what it left is known to nobody. */
+  readonly isInterrupted: boolean;
   readonly keepDeleted: boolean;
   readonly allowDeletes: boolean;
   readonly onEvent: EventSink;
@@ -57,6 +62,8 @@ export interface MirrorPlan {
   readonly bytes: number;
   readonly move: number;
   readonly remove: number;
+  /** There is nothing to do at all. */
+  readonly isNothing: boolean;
   /** For the deletion limit; what moves is no loss. */
   readonly losses: readonly Loss[];
   /**
@@ -110,7 +117,8 @@ export async function runMirror(options: MirrorOptions): Promise<Report> {
     isResumed: checkpoint !== undefined,
   };
   const isNew = checkpoint === undefined && snapshot?.newest === undefined;
-  const place = { store, isNew, keepDeleted, allowDeletes, onEvent, snapshot };
+  const isInterrupted = checkpoint !== undefined && checkpoint.collections[TOP]?.stamp !== WHOLE;
+  const place = { store, isNew, isInterrupted, keepDeleted, allowDeletes, onEvent, snapshot };
   const plan = await mirror.compare(place, signal);
   const { items, add, bytes, move, remove } = plan;
   onEvent({ type: "plan", collections: 1, add, bytes, move, rename: 0, remove, unit: "file" });
@@ -127,12 +135,14 @@ export async function runMirror(options: MirrorOptions): Promise<Report> {
     const head = { format: 1, source: mirror.id, colon: store.can.colon } as const;
     const mark = isSnapshot ? { snapshot: true as const } : {};
     const claimed: Checkpoint = { ...head, ...mark, collections: { [TOP]: OPEN } };
-    await writeCheckpoint(store, claimed, checkpoint, signal);
+    if (!plan.isNothing) await writeCheckpoint(store, claimed, checkpoint, signal);
     const previous = await readInventory(store, signal);
     const { stock, ...done } = await plan.apply(signal);
     const result = done.failed > 0 ? "partial" : "done";
     const unchanged = Number(add + move + remove === 0 && result === "done");
     report = { ...common, ...done, unchanged, result, seconds: seconds() };
+    const whole: Checkpoint = { ...claimed, collections: { [TOP]: { fingerprint: "", stamp: WHOLE, items } } };
+    if (!plan.isNothing) await writeCheckpoint(store, whole, claimed, signal);
     const inventory = inventoryOf({ mirror, report, stock, previous });
     await writeInventory(store, inventory, signal);
   }

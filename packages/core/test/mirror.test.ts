@@ -25,7 +25,7 @@ function mirrorOf(plan: Partial<MirrorPlan>, done: Partial<MirrorResult> = {}, i
         asked.push("apply");
         return { ...NOTHING, ...done };
       };
-      return { items: 3, add: 0, bytes: 0, move: 0, remove: 0, losses: [], apply, ...plan };
+      return { items: 3, add: 0, bytes: 0, move: 0, remove: 0, isNothing: false, losses: [], apply, ...plan };
     },
     async [Symbol.asyncDispose]() {},
   };

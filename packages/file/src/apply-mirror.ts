@@ -18,15 +18,17 @@ export async function applyMirror(found: Found, means: Means, signal: AbortSigna
   const onSkipped = (reason: string): void => onEvent({ type: "debug", message: `not renamed: ${reason}` });
   const isMoved = await applyMoves(moves, { store, signal, onSkipped });
 
-  await using transfer = await TreeTransfer.open(found, means, signal);
+  // Where only some of the renames were made, what is where is found out anew.
+  const known = isMoved ? found : { ...found, manifest: undefined };
+  await using transfer = await TreeTransfer.open(known, means, signal);
   const { reader, to, onLine } = transfer;
-  // What is in the place of something of another kind has to go at once.
-  const options = keepDeleted ? [] : ["--force"];
-  let failed = await transfer.send(options, (copy) => means.copier.copy(onEvent, copy));
+  let failed = await transfer.send([], (copy) => means.copier.copy(onEvent, copy), { force: !keepDeleted });
   const isPostponed = !keepDeleted && failed > 0;
   const hasLeft = gone > 0 || moves.suspects.length > 0 || !isMoved;
   const left = hasLeft || [...difference.goneDirectories].some((path) => moves.nowAt(path) === path);
   if (!keepDeleted && !isPostponed && left) {
+    // It may have been lost meanwhile.
+    await means.check();
     const deleted = await means.copier.copy(onEvent, { to, options: deleting(found), onLine, signal });
     failed += transfer.tell(deleted);
     await syncReach(await to(), signal);
@@ -45,11 +47,14 @@ export async function applyMirror(found: Found, means: Means, signal: AbortSigna
 }
 
 /**
- * Options of the run that deletes what vanished, and does nothing else: the last one, and only if all that was to come is
+ * Options of the run that deletes what vanished: the last one, and only if all that was to come is
  * there. Not more than the comparison found, and a little: the source may have been lost since.
  */
 function deleting({ place, difference }: Found): readonly string[] {
-  const most = difference.gone.size + difference.goneDirectories.size + DELETE_SLACK;
+  const { totals, gone, goneDirectories } = difference;
+  const held = totals.regular - totals.createdRegular + totals.deletedRegular;
+  const most = gone.size + goneDirectories.size + Math.min(DELETE_SLACK, Math.floor(held / 20));
   const limit = place.allowDeletes ? [] : [`--max-delete=${most}`];
-  return ["--delete", "--existing", "--ignore-existing", ...limit, ...ITEMIZE];
+  // Without --ignore-existing, with which it would delete what a link points to that is in the place of a directory.
+  return ["--delete", "--existing", ...limit, ...ITEMIZE];
 }

@@ -33,6 +33,8 @@ type Trying = Renames & { skipped: number };
 export async function applyMoves(plan: MovePlan, options: Renames): Promise<boolean> {
   const { store, signal } = options;
   const renames = { ...options, skipped: 0 };
+  // A name that no store can say could not be taken out again of where it does not belong.
+  if (plan.strays.some((path) => textOf(path) === undefined)) return false;
   for (const move of plan.directories)
     await trying(renames, async () => {
       const [named] = namesOf([move]);
@@ -54,7 +56,9 @@ export async function applyMoves(plan: MovePlan, options: Renames): Promise<bool
   }
   // Never left out: by size and time these would pass for what they are not.
   const suspects = plan.suspects.flatMap((path) => textOf(path) ?? []);
-  if (suspects.length > 0) await store.remove(suspects, signal);
+  // What was to go on from where it came with its directory, and may have stayed there, too.
+  const stayed = renames.skipped > 0 ? plan.strays.flatMap((path) => textOf(plan.cameAt(path)) ?? []) : [];
+  await store.remove([...suspects, ...stayed], signal);
   if (plan.files.some(({ to }) => to.startsWith(`${ASIDE}/`))) await store.removeTree(ASIDE, signal);
   return renames.skipped === 0;
 }
@@ -76,11 +80,24 @@ export async function linkMoves(
   const renames = { ...options, store, skipped: 0 };
   await store.removeTree(MOVED, signal);
   await store.makeDirectories([MOVED], signal);
-  for (const { from, to } of namesOf(plan.origins))
+  // A name that no store can say could not be taken out again.
+  const isClean = plan.strays.every((path) => textOf(path) !== undefined);
+  for (const [index, { from, to }] of (isClean ? plan.origins : []).entries())
     await trying(renames, async () => {
-      await makeParents([`${MOVED}/${to}`], renames);
-      await store.clone(`${day}/${from}`, `${MOVED}/${to}`, signal);
+      const [original, target, came] = [textOf(from), textOf(to), textOf(plan.directories[index]?.from ?? "")];
+      if (original === undefined || target === undefined)
+        throw new BackupError("UNSAFE_PATH", `${shown(to)} is no UTF-8`);
+      // It came with the one above it, to another name.
+      if (came !== undefined && came !== original) await store.removeTree(`${MOVED}/${came}`, signal);
+      await makeParents([`${MOVED}/${target}`], renames);
+      await store.clone(`${day}/${original}`, `${MOVED}/${target}`, signal);
     });
+  // What came with a directory, and is not proven to belong there: by size and time it could pass for what does.
+  const strays = isClean ? plan.strays.flatMap((path) => textOf(plan.cameAt(path)) ?? []) : [];
+  await store.remove(
+    strays.map((path) => `${MOVED}/${path}`),
+    signal,
+  );
   const links = namesOf(plan.single).map(({ from, to }) => ({ from: `${day}/${from}`, to: `${MOVED}/${to}` }));
   for (let at = 0; at < links.length; at += BATCH) {
     const batch = links.slice(at, at + BATCH);
@@ -92,8 +109,6 @@ export async function linkMoves(
       await store.link(batch, signal);
     });
   }
-  const suspects = plan.suspects.flatMap((path) => textOf(path) ?? []).map((path) => `${MOVED}/${path}`);
-  if (suspects.length > 0) await store.remove(suspects, signal);
 }
 
 /** Names that a store cannot say are left out. */

@@ -1,20 +1,21 @@
 import {
-  BackupError,
   type MirrorResult,
   type MirrorSnapshot,
   type Path,
   type SnapshotBefore,
   isBackupError,
+  parentOf,
 } from "@backup/core";
 import type { RsyncCopied } from "@backup/transport-rsync";
 import { MOVED, linkMoves } from "./apply-moves.js";
-import { ITEMIZE, parseItemized } from "./itemized.js";
-import { shown, textOf } from "./raw-path.js";
 import { type Found, type Means, TreeTransfer } from "./transfer-tree.js";
-import { type Copy, type TreeCopier, reachOf } from "./tree-copier.js";
+import type { Copy, TreeCopier } from "./tree-copier.js";
 
 /** A snapshot that is made beside another one. */
 export type Beside = MirrorSnapshot & { readonly newest: SnapshotBefore };
+
+/** Where what was begun waits. The next lease clears it. */
+const BEGUN: Path = ".backup/tmp/begun";
 
 /** Makes a snapshot that shares with the newest one what is equal. That one is only read. */
 export async function applySnapshot(
@@ -28,7 +29,7 @@ export async function applySnapshot(
   const found = isResumed ? { ...given, manifest: undefined } : given;
   const { place, difference, moves } = found;
   const { onEvent } = place;
-  if (isResumed) await unshare(found, means.copier, signal);
+  if (isResumed) await putAside(snapshot, signal);
   const hasMoved = moves.origins.length + moves.single.length > 0;
   const onSkipped = (reason: string): void => onEvent({ type: "debug", message: `not linked: ${reason}` });
   if (hasMoved) await linkMoves(moves, newest, { signal, onSkipped });
@@ -38,37 +39,25 @@ export async function applySnapshot(
   const kept = new Set(hasMoved ? difference.wanted.map(({ path }) => path) : []);
   for (const path of [...difference.gone, ...difference.goneDirectories])
     if (!kept.has(moves.nowAt(path))) changes.remove(moves.nowAt(path));
-  const links = [newest.day, ...(hasMoved ? [MOVED] : [])];
-  const options = isResumed ? ["--delete", "--force"] : [];
-  const failed = await transfer.send(options, (copy) => copyBeside({ found, snapshot, links }, means.copier, copy));
+  const links = [newest.day, ...(hasMoved ? [MOVED] : []), ...(isResumed ? [BEGUN] : [])];
+  const run = (copy: Copy): Promise<RsyncCopied> => copyBeside({ found, snapshot, links }, means.copier, copy);
+  // Never over what it has linked itself: the next run puts that aside.
+  const failed = await transfer.send([], run, { isOnce: true });
   const stock = await transfer.close();
-  if (hasMoved) await newest.store.removeTree(MOVED, signal);
+  for (const path of [MOVED, BEGUN]) await newest.store.removeTree(path, signal);
   const done = { added: reader.added, moved: moves.count, removed: moves.gone, bytes: reader.bytes };
   return { ...done, kept: 0, postponed: 0, failed, stock };
 }
 
 /**
- * Removes from a snapshot that was begun what differs by attributes alone: it may have another name in a published one,
- * where rsync(1), which gives a file that is there other attributes in its place, would change it too.
+ * What an interrupted run has begun is put aside, to be linked from like a published snapshot. It may share files with
+ * those, and rsync(1) gives a file that is there other attributes in its place; what it links it compares first.
  */
-async function unshare({ place }: Found, copier: TreeCopier, signal: AbortSignal): Promise<void> {
-  const { store, onEvent } = place;
-  const paths: Path[] = [];
-  const onLine = (line: string): void => {
-    const item = parseItemized(line);
-    if (item?.action !== "attributes" || item.kind === "directory") return;
-    const path = textOf(item.path);
-    if (path === undefined)
-      throw new BackupError(
-        "UNSAFE_PATH",
-        `${store.name} was begun by a run that was interrupted, and ${shown(item.path)} there, whose name is no ` +
-          "UTF-8, cannot be made anew; delete that directory and run again",
-      );
-    paths.push(path);
-  };
-  const to = () => reachOf(store, signal);
-  await copier.copy(onEvent, { to, options: ["--dry-run", ...ITEMIZE], onLine, signal });
-  await store.remove(paths, signal);
+async function putAside({ newest: { store }, begun }: Beside, signal: AbortSignal): Promise<void> {
+  await store.removeTree(BEGUN, signal);
+  await store.makeDirectories([parentOf(BEGUN)], signal);
+  await store.moveTree(begun, BEGUN, signal);
+  await store.makeDirectories([`${begun}/.backup`], signal);
 }
 
 interface Links {

@@ -49,7 +49,8 @@ export class DifferenceReader {
     else addTotals(this.#totals, line);
   }
 
-  result(): Difference {
+  /** @param isWhole whether all could be read; otherwise there may be more, and it is told by the run that transfers */
+  result(isWhole: boolean): Difference {
     return {
       wanted: this.#wanted,
       changed: this.#changed,
@@ -58,7 +59,7 @@ export class DifferenceReader {
       gone: this.#gone,
       goneDirectories: this.#goneDirectories,
       add: this.#add,
-      isNone: this.#lines === 0,
+      isNone: this.#lines === 0 && isWhole,
       totals: this.#totals,
     };
   }

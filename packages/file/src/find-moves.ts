@@ -27,7 +27,17 @@ export interface FoundMoves extends MovePlan {
   readonly carried: number;
 }
 
-const NOTHING: MovePlan = { nowAt: (path) => path, directories: [], origins: [], single: [], files: [], suspects: [] };
+const NOTHING: MovePlan = {
+  nowAt: (path) => path,
+  cameAt: (path) => path,
+  isRight: () => true,
+  strays: [],
+  directories: [],
+  origins: [],
+  single: [],
+  files: [],
+  suspects: [],
+};
 
 export function noMoves({ gone }: Difference): FoundMoves {
   return { ...NOTHING, count: 0, bytes: 0, gone: gone.size, carried: 0 };

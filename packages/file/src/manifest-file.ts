@@ -15,11 +15,11 @@ const STARTED = "# backup started=";
 export interface Manifest {
   /** When the run began that wrote it, milliseconds since 1970. */
   readonly started: number;
-  /** All of it, each time it is called. @throws BackupError ITEM_UNREADABLE where it is damaged */
+  /** All of it, each time it is called. */
   entries(): AsyncGenerator<Entry>;
 }
 
-/** Undefined: there is none. */
+/** Undefined: there is none. @throws BackupError ITEM_UNREADABLE where it is damaged */
 export async function readManifest(store: Store, signal: AbortSignal): Promise<Manifest | undefined> {
   let bytes: Uint8Array;
   try {
@@ -28,6 +28,7 @@ export async function readManifest(store: Store, signal: AbortSignal): Promise<M
     if (isBackupError(error, "NOT_FOUND")) return undefined;
     throw error;
   }
+  await checkWhole(bytes, store);
   let started = 0;
   for await (const line of linesOf(bytes, store)) {
     if (line.startsWith(STARTED)) started = Date.parse(line.slice(STARTED.length));
@@ -44,24 +45,28 @@ export async function readManifest(store: Store, signal: AbortSignal): Promise<M
   };
 }
 
+/** @throws BackupError ITEM_UNREADABLE */
+async function checkWhole(bytes: Uint8Array, store: Store): Promise<void> {
+  try {
+    for await (const _piece of Readable.from([bytes]).pipe(createGunzip()));
+  } catch (error) {
+    throw damaged(store, error);
+  }
+}
+
+function damaged(store: Store, cause: unknown): BackupError {
+  return new BackupError("ITEM_UNREADABLE", `${store.name}/${MANIFEST} is damaged: it cannot be unpacked`, { cause });
+}
+
 async function* linesOf(bytes: Uint8Array, store: Store): AsyncGenerator<string> {
   const plain = Readable.from([bytes]).pipe(createGunzip()).setEncoding("latin1");
-  let failure: unknown;
-  // readline would wait for ever for the end of what broke.
-  const lines = createInterface({ input: plain, crlfDelay: Number.POSITIVE_INFINITY });
-  plain.once("error", (error) => {
-    failure = error;
-    lines.close();
-  });
   try {
-    for await (const line of lines) yield line;
+    yield* createInterface({ input: plain, crlfDelay: Number.POSITIVE_INFINITY });
+  } catch (error) {
+    throw damaged(store, error);
   } finally {
     plain.destroy();
   }
-  if (failure === undefined) return;
-  throw new BackupError("ITEM_UNREADABLE", `${store.name}/${MANIFEST} is damaged: it cannot be unpacked`, {
-    cause: failure,
-  });
 }
 
 /** Writes a manifest, and none of it before all is there. */

@@ -19,6 +19,12 @@ export interface Trees {
 export interface MovePlan {
   /** What an entry of the destination is called after all renames. */
   readonly nowAt: (path: RawPath) => RawPath;
+  /** Where an entry comes with a directory. */
+  readonly cameAt: (path: RawPath) => RawPath;
+  /** Whether that is where the source has it: proven, or no file. */
+  readonly isRight: (path: RawPath) => boolean;
+  /** Files that come with a directory to a name that is not theirs, by what they were called at first. */
+  readonly strays: readonly RawPath[];
   /** Directories, the upper ones first; each `from` is what it is called when its turn comes. */
   readonly directories: readonly Moved[];
   /** The same, each `from` what it was called at first. */
@@ -28,8 +34,7 @@ export interface MovePlan {
   /** Files; no `to` is that of a file which has still to be moved. */
   readonly files: readonly Moved[];
   /**
-   * What comes with a directory to a place where the source has another file of its size and time, or one of which it is
-   * not proven: by these names, after all renames, it would be taken for that.
+   * What comes with a directory to a place where the source has a file of its size, of which it is not proven to be the same: by these names, after all renames, it would be taken for that.
    */
   readonly suspects: readonly RawPath[];
 }
@@ -46,6 +51,9 @@ export function planMoves(moves: readonly Moved[], trees: Trees): MovePlan {
   const targets = new Map(moves.map(({ from, to }) => [from, to]));
   return {
     nowAt: (path) => targets.get(path) ?? there.of(path),
+    cameAt: (path) => there.of(path),
+    isRight: (path) => targets.has(path) || !trees.gone.has(path) || there.of(path) === path,
+    strays: there.steps.length === 0 ? [] : [...trees.gone].filter((path) => isStray(path, targets, there)),
     directories: there.steps,
     origins: there.origins,
     single,
@@ -54,16 +62,22 @@ export function planMoves(moves: readonly Moved[], trees: Trees): MovePlan {
   };
 }
 
+function isStray(path: RawPath, targets: ReadonlyMap<RawPath, RawPath>, there: Relocation): boolean {
+  const now = there.of(path);
+  return now !== path && targets.get(path) !== now;
+}
+
 function suspectsOf(moves: readonly Moved[], { wanted, spare }: Trees, there: Relocation): readonly RawPath[] {
   if (there.steps.length === 0) return [];
   const targets = new Map(moves.map(({ from, to }) => [from, to]));
   const filled = new Set(targets.values());
   const sought = new Map(wanted.map((file) => [file.path, file]));
-  return spare.flatMap(({ path, size, mtime }) => {
+  return spare.flatMap(({ path, size }) => {
     const now = there.of(path);
     const other = sought.get(now);
     if (now === path || !other || targets.has(path) || filled.has(now)) return [];
-    return other.size === size && other.mtime === mtime ? [now] : [];
+    // By size alone: the comparison may go by that.
+    return other.size === size ? [now] : [];
   });
 }
 

@@ -67,7 +67,7 @@ export class TransferReader {
     if (path === "" || path === ".") return;
     if (action === "delete") {
       if (kind !== "directory") this.#removed++;
-      changes.remove(path);
+      changes.drop(path);
       return;
     }
     const isFile = kind === "file";
@@ -77,7 +77,7 @@ export class TransferReader {
       return;
     }
     if (kind !== "directory" && !isAgain) this.#added++;
-    await this.#take(path, isFile, { size, mtime });
+    await this.#take(path, isFile, action === "transfer" ? { size, mtime } : undefined);
     this.#bytes += action === "transfer" && !isAgain ? size : 0;
     this.#tell();
   }
@@ -101,7 +101,8 @@ export class TransferReader {
     const seconds = Math.floor(Number(entry.mtime / 1_000_000n) / 1000);
     const isSteady =
       !isFile || (sha256 !== undefined && (!sent || (entry.size === sent.size && seconds === sent.mtime)));
-    if (!isSteady) this.#unsteady.push(path);
+    // What is another name of a file is not sent again: that could change the file under its other names too.
+    if (!isSteady && sent) this.#unsteady.push(path);
     const { inode, ...rest } = entry;
     await changes.add({ ...rest, ...(isSource ? { inode } : {}), sha256: isSteady ? sha256 : undefined });
   }

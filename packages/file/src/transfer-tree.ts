@@ -5,7 +5,7 @@ import type { Difference } from "./find-difference.js";
 import type { FoundMoves } from "./find-moves.js";
 import { ITEMIZE } from "./itemized.js";
 import { type Manifest, writeManifest } from "./manifest-file.js";
-import { shown } from "./raw-path.js";
+import { type RawPath, shown } from "./raw-path.js";
 import { makeScratch, removeScratch } from "./scratch.js";
 import { TransferReader } from "./transfer-reader.js";
 import { type Copy, type TreeCopier, reachOf } from "./tree-copier.js";
@@ -29,7 +29,23 @@ export interface Means {
   /** What a person calls it. */
   readonly name: string;
   readonly copier: TreeCopier;
+  /** Whether the source is still there; see Mirror.prepare. */
+  readonly check: () => Promise<void>;
 }
+
+/** How a transfer may go about it. */
+export interface SendOptions {
+  /**
+   * What is in the place of something of another kind, a directory with all in it, may be removed for that: in a second
+   * run, when all else has arrived.
+   */
+  readonly force?: boolean;
+  /** What was begun must not be gone on with. */
+  readonly isOnce?: boolean;
+}
+
+/** What rsync(1) says of such a thing. */
+const IN_THE_WAY = /could not make way for|cannot delete non-empty directory/;
 
 interface Own {
   readonly here: string;
@@ -95,15 +111,26 @@ export class TreeTransfer implements AsyncDisposable {
    * @param run as TreeCopier.copy
    * @returns how much is missing from the backup; each was told
    */
-  async send(options: readonly string[], run: (copy: Copy) => Promise<RsyncCopied>): Promise<number> {
-    const { to, onLine } = this;
+  async send(
+    options: readonly string[],
+    run: (copy: Copy) => Promise<RsyncCopied>,
+    { force = false, isOnce = false }: SendOptions = {},
+  ): Promise<number> {
+    const { to, onLine, changes } = this;
     const signal = this.#signal;
     const all = this.isRebuilding ? ["--itemize-changes", "--itemize-changes"] : [];
-    const sent = await run({ to, options: [...ITEMIZE, ...all, ...this.#scratch, ...options], onLine, signal });
-    await this.#settle();
+    const onAgain = (): void => changes.again();
+    const copy = { to, options: [...ITEMIZE, ...all, ...this.#scratch, ...options], onLine, onAgain, isOnce, signal };
+    let sent = await run(copy);
+    const isInTheWay = (line: string): boolean => IN_THE_WAY.test(line);
+    if (force && sent.complaints.some(isInTheWay) && sent.complaints.every(isInTheWay)) {
+      changes.again();
+      sent = await run({ ...copy, options: [...copy.options, "--force"] });
+    }
+    const unsettled = isOnce ? 0 : await this.#settle();
     await this.reader.finish();
     await syncReach(await to(), signal);
-    return this.tell(sent);
+    return this.tell(sent) + unsettled;
   }
 
   /** What rsync(1) complained about. @returns how much is missing from the backup */
@@ -115,7 +142,8 @@ export class TreeTransfer implements AsyncDisposable {
   async close(): Promise<Stock> {
     const { place, manifest, moves, started } = this.#found;
     const counter = new StockCounter();
-    const entries = counter.through(this.changes.entries(manifest, { here: this.#here, nowAt: moves.nowAt }));
+    const nowAt = (path: RawPath): RawPath | undefined => (moves.isRight(path) ? moves.nowAt(path) : undefined);
+    const entries = counter.through(this.changes.entries(manifest, { here: this.#here, nowAt }));
     await writeManifest(place.store, { started, entries }, this.#signal);
     await removeScratch(place, this.#signal);
     return counter.stock();
@@ -125,19 +153,23 @@ export class TreeTransfer implements AsyncDisposable {
     await this.changes[Symbol.asyncDispose]();
   }
 
-  async #settle(): Promise<void> {
-    const { reader, to } = this;
+  /** Sends again what changed while it was sent. @returns how much is missing */
+  async #settle(): Promise<number> {
+    const { reader, to, changes } = this;
     const { onEvent } = this.#found.place;
     const onLine = (line: string): Promise<void> => reader.line(line, true);
+    let failed = 0;
     let unsteady = reader.takeUnsteady();
     for (let attempt = 1; attempt < ATTEMPTS && unsteady.length > 0; attempt++) {
+      changes.again();
       const again = { to, options: [...ITEMIZE, ...this.#scratch], files: unsteady, onLine, signal: this.#signal };
-      await this.#means.copier.copy(onEvent, again);
+      failed += this.tell(await this.#means.copier.copy(onEvent, again));
       unsteady = reader.takeUnsteady();
     }
     for (const path of unsteady) {
       const message = `${shown(path)} changed each time that it was read: what is in the backup may be half of two states`;
       onEvent({ type: "warning", code: "ITEM_CHANGING", message });
     }
+    return failed;
   }
 }

@@ -10,6 +10,10 @@ import { type TreeOptions, rsyncOptions, ruleFor } from "./tree-options.js";
 export interface Copy extends Pick<RsyncCopy, "options" | "files" | "onLine" | "signal"> {
   /** Asked for at every attempt: the connection may have been made anew. */
   readonly to: () => Promise<Reach>;
+  /** Called before it is run again: what its lines said so far may be said again. */
+  readonly onAgain?: () => void;
+  /** A lost connection is the end of it: what was begun must not be gone on with. */
+  readonly isOnce?: boolean;
 }
 
 export interface TreeCopierOptions extends TreeOptions {
@@ -42,7 +46,13 @@ export class TreeCopier implements AsyncDisposable {
 
   /** Runs rsync(1), and again what is left to do when the connection was lost. */
   copy(onEvent: EventSink, copy: Copy): Promise<RsyncCopied> {
-    return retryTransient(() => this.#copyOnce(onEvent, copy), { signal: copy.signal, retries: RETRIES });
+    let isFirst = true;
+    const attempt = (): Promise<RsyncCopied> => {
+      if (!isFirst) copy.onAgain?.();
+      isFirst = false;
+      return this.#copyOnce(onEvent, copy);
+    };
+    return retryTransient(attempt, { signal: copy.signal, retries: copy.isOnce ? 0 : RETRIES });
   }
 
   async #copyOnce(onEvent: EventSink, copy: Copy): Promise<RsyncCopied> {

@@ -22,7 +22,11 @@ export class ManifestChanges implements AsyncDisposable {
   readonly #file: FileHandle;
   readonly #replaced = new Set<RawPath>();
   readonly #restated = new Set<RawPath>();
+  readonly #gone = new Set<RawPath>();
   readonly #isNew: boolean;
+  /** Of paths that were added again, the last time; each time that anything may be said again is another one. */
+  readonly #last = new Map<RawPath, number>();
+  #turn = 0;
   #text = "";
   #count = 0;
 
@@ -47,8 +51,14 @@ export class ManifestChanges implements AsyncDisposable {
   async add(entry: Entry): Promise<void> {
     this.#count++;
     if (!this.#isNew) this.#replaced.add(entry.path);
-    this.#text += `${formatEntry(entry)}\n`;
+    if (this.#turn > 0) this.#last.set(entry.path, this.#turn);
+    this.#text += `${this.#turn} ${formatEntry(entry)}\n`;
     if (this.#text.length >= PIECE) await this.#flush();
+  }
+
+  /** What was said until now may be said again: the last word counts. */
+  again(): void {
+    this.#turn++;
   }
 
   /** An entry whose attributes are others. */
@@ -62,19 +72,25 @@ export class ManifestChanges implements AsyncDisposable {
     this.#replaced.add(path);
   }
 
+  /** An entry that was added, and deleted after that. */
+  drop(path: RawPath): void {
+    this.remove(path);
+    this.#gone.add(path);
+  }
+
   /**
    * All entries of the next manifest.
    * @param here directory of this machine that the attributes are read from
-   * @param nowAt what an entry of the earlier manifest is called now
+   * @param nowAt what an entry of the earlier manifest is called now; undefined: nothing any more
    */
   async *entries(
     before: Manifest | undefined,
-    { here, nowAt }: { readonly here: string; readonly nowAt: (path: RawPath) => RawPath },
+    { here, nowAt }: { readonly here: string; readonly nowAt: (path: RawPath) => RawPath | undefined },
   ): AsyncGenerator<Entry> {
     await this.#flush();
     for await (const entry of before?.entries() ?? []) {
       const path = nowAt(entry.path);
-      if (this.#replaced.has(path)) continue;
+      if (path === undefined || this.#replaced.has(path)) continue;
       const now = path === entry.path ? entry : { ...entry, path };
       if (!this.#restated.has(path)) {
         yield now;
@@ -87,8 +103,10 @@ export class ManifestChanges implements AsyncDisposable {
     }
     const lines = createInterface({ input: createReadStream(join(this.#directory, "entries"), "latin1") });
     for await (const line of lines) {
-      const entry = parseEntry(line);
-      if (entry) yield entry;
+      const cut = line.indexOf(" ");
+      const entry = parseEntry(line.slice(cut + 1));
+      if (entry && (this.#last.get(entry.path) ?? 0) <= Number(line.slice(0, cut)) && !this.#gone.has(entry.path))
+        yield entry;
     }
   }
 

@@ -77,7 +77,7 @@ export class TreeMirror implements Mirror {
     const { totals } = difference;
     const held = totals.regular - totals.createdRegular + totals.deletedRegular;
     this.#checkDeletes(before, difference, held);
-    const manifest = isNew ? undefined : await this.#manifest(before, signal);
+    const manifest = isNew || place.isInterrupted ? undefined : await this.#manifest(before, signal);
     // Where nothing can be renamed, rsync sends it as well as anybody.
     const isMovable = place.store.can.rename !== false;
     const moves = isMovable ? await findMoves({ source, store, difference, manifest }, signal) : noMoves(difference);
@@ -89,6 +89,7 @@ export class TreeMirror implements Mirror {
       move: moves.count,
       remove: gone,
       losses: [{ name, held, deleted: gone }],
+      isNothing: difference.isNone && manifest !== undefined && place.snapshot === undefined,
       apply: (given) => this.#apply({ place, difference, manifest, moves, started }, given),
     };
   }
@@ -120,9 +121,13 @@ export class TreeMirror implements Mirror {
 
   async #difference(place: MirrorPlace, signal: AbortSignal): Promise<Difference> {
     const compare = async (to: () => Promise<Reach>): Promise<Difference> => {
-      const reader = new DifferenceReader(!place.isNew);
-      await this.#copier.copy(place.onEvent, { to, options: COMPARE, onLine: (line) => reader.line(line), signal });
-      return reader.result();
+      let reader = new DifferenceReader(!place.isNew);
+      const onAgain = (): void => {
+        reader = new DifferenceReader(!place.isNew);
+      };
+      const onLine = (line: string): void => reader.line(line);
+      const { end } = await this.#copier.copy(place.onEvent, { to, options: COMPARE, onLine, onAgain, signal });
+      return reader.result(end === "done" || end === "vanished");
     };
     try {
       return await compare(() => reachOf(place.store, signal));
@@ -150,7 +155,8 @@ export class TreeMirror implements Mirror {
 
   #apply(found: Found, signal: AbortSignal): Promise<MirrorResult> {
     const { source, name } = this.#options;
-    const means = { source, name, copier: this.#copier };
+    const check = (): Promise<void> => this.prepare(found.place.store, signal);
+    const means = { source, name, copier: this.#copier, check };
     const { snapshot } = found.place;
     if (!snapshot?.newest) return applyMirror(found, means, signal);
     return applySnapshot(found, { ...snapshot, newest: snapshot.newest }, means, signal);

@@ -29,35 +29,23 @@ export interface TreeOptions {
 const PARTIAL = ".backup-partial";
 
 /**
- * Options that would have rsync(1) remove or write what it is not to, follow links at the destination, change files in
- * their place, or print what is not expected.
+ * What may be said to rsync(1): how bytes travel, and which attributes are kept. Everything else could delete or write what
+ * it is not to, follow links at the destination, change files in their place, or hide what is done. A value is in the same
+ * word, or the next option would be taken for it.
  */
-const REFUSED = new Set(
-  `remove-source-files remove-sent-files del force force-delete existing ignore-existing ignore-non-existing ignore-errors
-  max-delete out-format log-format itemize-changes dry-run list-only files-from from0 daemon server sender config rsh
-  read-batch write-batch only-write-batch backup backup-dir suffix inplace append append-verify link-dest copy-dest
-  compare-dest temp-dir delay-updates stats info debug quiet verbose human-readable 8-bit-output progress secluded-args
-  protect-args old-args relative no-relative dirs no-dirs old-dirs recursive no-recursive mkpath keep-dirlinks
-  copy-as write-devices remote-option iconv no-iconv munge-links version help`.split(/\s+/),
-);
-
-/** The same in one letter; `v`, `h`, `q` and `P` print, `K` follows links, `M` says any of it to the other end. */
-const REFUSED_LETTERS = /[nRdrevqhib0TyKMP]/;
-
-/** Whether backup decides that itself. */
-function isRefused(option: string): boolean {
-  const [, name = ""] = /^--([^=]*)/.exec(option) ?? [];
-  if (option.startsWith("--")) return name === "" || name.startsWith("delete") || REFUSED.has(name);
-  return (
-    option === "-" ||
-    REFUSED_LETTERS.test(
-      option
-        .slice(1)
-        .replace(/=.*$/s, "")
-        .replace(/[fB@].*$/s, ""),
-    )
-  );
-}
+const ALLOWED: readonly RegExp[] = [
+  /^--(?:no-)?(?:checksum|compress|whole-file|sparse|numeric-ids|one-file-system|fsync|preallocate|open-noatime|super|ignore-times)$/,
+  /^--(?:no-)?(?:owner|group|perms|acls|xattrs|devices|specials|hard-links|executability|atimes|omit-dir-times|omit-link-times)$/,
+  /^--no-[ogpAXDH]$/,
+  /^--(?:chmod|chown|usermap|groupmap|compress-choice|compress-level|zc|zl|skip-compress|checksum-choice|cc|checksum-seed|block-size|bwlimit|max-size|min-size|timeout|rsync-path)=[^]+$/,
+  // No rule that takes others back, and none from a file, which could.
+  /^--(?:exclude|include)=[^!]/,
+  /^--filter=[-+HSPR] [^!]/,
+  /^-[czWSxNUHAXpogDtEOJI46]+$/,
+  /^-B\d+$/,
+  /^(?:-M|--remote-option=)--fake-super$/,
+  /^--fake-super$/,
+];
 
 /** @throws BackupError USAGE */
 export function checkTreeOptions({
@@ -77,8 +65,11 @@ export function checkTreeOptions({
   for (const option of rsync) {
     if (!option.startsWith("-"))
       throw new BackupError("USAGE", `'${option}' after -- is no option; write --name=value for rsync in one word`);
-    if (isRefused(option))
-      throw new BackupError("USAGE", `rsync's ${option} is what backup itself decides; leave it out`);
+    if (!ALLOWED.some((allowed) => allowed.test(option)))
+      throw new BackupError(
+        "USAGE",
+        `rsync's ${option} is what backup itself decides, or has no value in the same word; see docs/file.md for what may follow --`,
+      );
   }
 }
 
