@@ -187,6 +187,19 @@ describe.each(WAYS)("$name", ({ open }) => {
   });
 });
 
+it("writes into no backup", async () => {
+  const [source, dest] = [place(), place()];
+  await mkdir(source);
+  await writeFile(join(source, "file"), "1");
+  await run("file", source, dest, "--hist", "--histdate=2026-11-01");
+  for (const target of [dest, join(dest, "2026/11/01"), join(dest, "2026/11/01/sub")]) {
+    const refused = await run("restore", "file", dest, target);
+    expect(refused.code).toBe(2);
+    expect(refused.stdout).toContain("only runs write to");
+  }
+  expect((await readdir(join(dest, "2026/11/01"))).toSorted()).toEqual([".backup", "file"]);
+});
+
 it("says that nothing is known of files without a manifest", async () => {
   const [source, dest] = [place(), place()];
   await mkdir(source);

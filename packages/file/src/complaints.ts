@@ -2,7 +2,11 @@ import type { MirrorPlace } from "@backup/core";
 import type { RsyncCopied } from "@backup/transport-rsync";
 
 /** What rsync(1) complained about. @returns how much is missing from the backup */
-export function tellComplaints({ end, complaints }: RsyncCopied, { onEvent }: MirrorPlace, name: string): number {
+export function tellComplaints(
+  { end, complaints }: RsyncCopied,
+  { onEvent }: Pick<MirrorPlace, "onEvent">,
+  name: string,
+): number {
   let failed = 0;
   for (const line of complaints) {
     const isVanished = /^(?:file|directory) has vanished: /.test(line);

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import {
   BackupError,
   type EventSink,
@@ -5,9 +6,11 @@ import {
   type RestoreReport,
   type RestoreRequest,
   type Target,
+  backupAround,
   isSafe,
 } from "@backup/core";
 import { type RemoteDirectory, rsyncCopy, syncReach } from "@backup/transport-rsync";
+import { tellComplaints } from "./complaints.js";
 import { type Itemized, ITEMIZE, parseItemized } from "./itemized.js";
 import { addTotals, noTotals } from "./totals.js";
 
@@ -44,6 +47,13 @@ export class TreeTarget implements Target {
       throw new BackupError("USAGE", "the backup and the target are both on other hosts; one of them has to be here");
     if (path !== undefined && !isSafe(path))
       throw new BackupError("USAGE", `--path takes the path of a file or directory in the backup, not '${path}'`);
+    // A published snapshot is never changed, and what is no backup's own would be removed by its next run.
+    const around = typeof at === "string" ? await backupAround(join(at, "inside")) : undefined;
+    if (around !== undefined)
+      throw new BackupError(
+        "USAGE",
+        `${name} is in the backup at ${around}, which only runs write to; name another directory`,
+      );
     const options = [
       "--archive",
       "--hard-links",
@@ -72,9 +82,7 @@ export class TreeTarget implements Target {
       const told = progressOf(missing, bytes, onEvent);
       const done = await copy([], told);
       await syncReach(to, signal);
-      for (const message of done.complaints)
-        onEvent({ type: "failed", collection: name, code: "ITEM_UNREADABLE", message });
-      const failed = done.complaints.length;
+      const failed = tellComplaints(done, { onEvent }, name);
       const result = failed > 0 ? "partial" : "done";
       const restored = Math.max(0, missing - failed);
       report = { ...report, result, restored, failed, bytes: done.totals.bytes };
@@ -119,8 +127,8 @@ async function copyPart({
     above === "" ? from : { ...from, directory: `${from.directory === "" ? "." : from.directory}/${above}` };
   const files = part === undefined ? {} : { files: [part] };
   const given = part === undefined ? options : [...options, "--recursive"];
-  const { complaints } = await rsyncCopy({ from: start, to, options: given, ...files, onLine, signal });
-  return { complaints, totals };
+  const { end, complaints } = await rsyncCopy({ from: start, to, options: given, ...files, onLine, signal });
+  return { end, complaints, totals };
 }
 
 /** @throws BackupError NOT_FOUND */

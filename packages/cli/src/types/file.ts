@@ -100,7 +100,10 @@ export const fileType: ActionType<FileArguments> = {
   examples: [
     ["backup file /home/alice nas:backups/alice", "to another host, by ssh"],
     ["backup file www@web.example.org:/srv/www /backup/www --exclude cache/", "from another host, without caches"],
-    ["backup file /srv /mnt/disk --require .mounted -- --fake-super", "only if /srv/.mounted is there"],
+    [
+      "backup file /srv /mnt/disk --require .mounted -- --checksum",
+      "only if /srv/.mounted is there; all bytes compared",
+    ],
   ],
   check(args) {
     const { source, srcsecret, srcpassphrase, timeout, maxSize, minSize } = args;
