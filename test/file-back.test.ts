@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import {
   appendFile,
   mkdir,
@@ -12,6 +13,8 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Result, eventsOf, runBackup } from "./support/command.js";
 import { seededRandom } from "./support/random.js";
@@ -187,6 +190,27 @@ describe.each(WAYS)("$name", ({ open }) => {
   });
 });
 
+it("is checked by another program: mtree of NetBSD, by the manifest", async () => {
+  const [source, dest] = [place(), place()];
+  await mkdir(source);
+  new RandomTree(source, seededRandom(7)).grow(60);
+  await run("file", source, dest);
+  const manifest = gunzipSync(await readFile(join(dest, ".backup/manifest.mtree.gz")));
+  const check = async (): Promise<string> => {
+    const { child, text } = runMtree(dest);
+    child.stdin.end(manifest);
+    return await text;
+  };
+  // It names our directory, which is not in the manifest, and nothing else.
+  expect((await check()).trim()).toBe("extra: .backup");
+  const [file = ""] = (await readdir(dest, { withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => name);
+  const path = join(dest, file);
+  await writeFile(path, Buffer.alloc((await stat(path)).size, 1));
+  expect(await check()).toContain("sha256");
+});
+
 it("writes into no backup", async () => {
   const [source, dest] = [place(), place()];
   await mkdir(source);
@@ -213,3 +237,8 @@ it("says that nothing is known of files without a manifest", async () => {
   await run("file", source, dest);
   expect((await run("verify", dest)).code).toBe(0);
 });
+
+function runMtree(dest: string) {
+  const child = spawn("mtree", ["-p", dest, "-R", "time"], { stdio: ["pipe", "pipe", "inherit"] });
+  return { child, text: text(child.stdout) };
+}

@@ -18,6 +18,7 @@ const PACKAGES = [
   { name: "rsync", program: "rsync" },
   { name: "exfat-fuse", program: "mount.exfat-fuse" },
   { name: "exfatprogs", program: "mkfs.exfat" },
+  { name: "mtree-netbsd", program: "mtree" },
   { name: "e2fsprogs", program: "mkfs.ext4" },
   { name: "mandoc", program: "mandoc" },
   { name: "shellcheck", program: "shellcheck" },

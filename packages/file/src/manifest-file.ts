@@ -9,6 +9,8 @@ import { type Entry, formatEntry, parseEntry } from "./manifest.js";
 export const MANIFEST: Path = `${PRIVATE}/manifest.mtree.gz`;
 
 const HEADER = "#mtree";
+/** mtree(1) wants to hear of the top first. */
+const TOP = ". type=dir";
 const STARTED = "# backup started=";
 
 /** A manifest as it lies at a destination. */
@@ -88,7 +90,7 @@ async function* packed(started: number, entries: AsyncIterable<Entry>): AsyncGen
   const zipped = lines.pipe(createGzip({ level: 6 }));
   const writing = (async () => {
     try {
-      let text = `${HEADER}\n${STARTED}${new Date(started).toISOString()}\n`;
+      let text = `${HEADER}\n${STARTED}${new Date(started).toISOString()}\n${TOP}\n`;
       for await (const entry of entries) {
         text += `${formatEntry(entry)}\n`;
         if (text.length < 64 * 1024) continue;

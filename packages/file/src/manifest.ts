@@ -20,7 +20,7 @@ export interface Entry {
 
 const SECOND = 1_000_000_000n;
 
-/** A line of it, in the form of mtree(5), without its end. */
+/** A line of it, in the form of mtree(5), without its end. No mtree(1) checks inodes: they are tags. */
 export function formatEntry(entry: Entry): string {
   const { path, type, mode, size, mtime, inode, target, sha256 } = entry;
   const nanoseconds = ((mtime % SECOND) + SECOND) % SECOND;
@@ -31,7 +31,7 @@ export function formatEntry(entry: Entry): string {
     `mode=${mode.toString(8).padStart(4, "0")}`,
     ...(type === "file" ? [`size=${size}`] : []),
     `time=${seconds}.${String(nanoseconds).padStart(9, "0")}`,
-    ...(inode === undefined ? [] : [`inode=${inode}`]),
+    ...(inode === undefined ? [] : [`tags=inode:${inode}`]),
     ...(target === undefined ? [] : [`link=${escape(target)}`]),
     ...(sha256 === undefined ? [] : [`sha256digest=${sha256}`]),
   ].join(" ");
@@ -45,7 +45,7 @@ export function parseEntry(line: string): Entry | undefined {
   const type = values.get("type");
   const [, seconds, nanoseconds = ""] = /^(-?\d+)\.(\d{9})$/.exec(values.get("time") ?? "") ?? [];
   if (type === undefined || seconds === undefined) return undefined;
-  const inode = values.get("inode");
+  const inode = /^inode:(\d+)$/.exec(values.get("tags") ?? "")?.[1];
   const target = values.get("link");
   return {
     path: unescape(name.slice(2)),
