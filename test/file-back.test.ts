@@ -197,9 +197,9 @@ it("is checked by another program: mtree of NetBSD, by the manifest", async () =
   await run("file", source, dest);
   const manifest = gunzipSync(await readFile(join(dest, ".backup/manifest.mtree.gz")));
   const check = async (): Promise<string> => {
-    const { child, text } = runMtree(dest);
+    const { child, output } = runMtree(dest);
     child.stdin.end(manifest);
-    return await text;
+    return await output;
   };
   // It names our directory, which is not in the manifest, and nothing else.
   expect((await check()).trim()).toBe("extra: .backup");
@@ -240,5 +240,5 @@ it("says that nothing is known of files without a manifest", async () => {
 
 function runMtree(dest: string) {
   const child = spawn("mtree", ["-p", dest, "-R", "time"], { stdio: ["pipe", "pipe", "inherit"] });
-  return { child, text: text(child.stdout) };
+  return { child, output: text(child.stdout) };
 }
