@@ -1,5 +1,4 @@
-import { isBackupError } from "@backup/core";
-import type { RemoteShell } from "./connection.js";
+import { type RemoteShell, isBackupError } from "@backup/core";
 import { runCommand } from "./remote-command.js";
 
 /** sha256sum(1) of GNU and busybox. The names come on its input, so that no shell reads them. */

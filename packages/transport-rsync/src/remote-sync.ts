@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
-import { BackupError, type Reach } from "@backup/core";
+import { BackupError, type Reach, type RemoteShell } from "@backup/core";
 import { childEnvironment } from "./child-environment.js";
-import type { RemoteShell } from "./connection.js";
 import { runCommand } from "./remote-command.js";
 
 /** syncfs(2) by sync(1) of GNU and busybox. */
