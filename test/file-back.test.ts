@@ -14,6 +14,7 @@ import {
 } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Result, eventsOf, runBackup } from "./support/command.js";
@@ -194,6 +195,8 @@ it("is checked by another program: mtree of NetBSD, by the manifest", async () =
   const [source, dest] = [place(), place()];
   await mkdir(source);
   new RandomTree(source, seededRandom(7)).grow(60);
+  // A directory that rsync makes in the second of its time keeps the fraction that it was made at.
+  await sleep(1100);
   await run("file", source, dest);
   const manifest = gunzipSync(await readFile(join(dest, ".backup/manifest.mtree.gz")));
   const check = async (): Promise<string> => {
@@ -239,6 +242,6 @@ it("says that nothing is known of files without a manifest", async () => {
 });
 
 function runMtree(dest: string) {
-  const child = spawn("mtree", ["-p", dest, "-R", "time"], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn("mtree", ["-p", dest], { stdio: ["pipe", "pipe", "inherit"] });
   return { child, output: text(child.stdout) };
 }
