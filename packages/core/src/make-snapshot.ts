@@ -11,18 +11,15 @@ import type { Layout } from "./layout.js";
 import type { Path } from "./model.js";
 import { PRIVATE, parentOf } from "./paths.js";
 import type { Report } from "./report.js";
+import type { BackupOptions } from "./run.js";
 import type { Store } from "./store.js";
 import { within } from "./within-store.js";
 
 /** What makes the content of a snapshot, and how. */
-export interface SnapshotOptions {
+export interface SnapshotOptions
+  extends Pick<BackupOptions, "store" | "signal" | "onEvent" | "dryRun" | "keepDeleted"> {
   readonly source: { readonly id: string };
-  readonly store: Store;
   readonly day: Day;
-  readonly signal?: AbortSignal | undefined;
-  readonly onEvent?: EventSink | undefined;
-  readonly dryRun?: boolean | undefined;
-  readonly keepDeleted?: boolean | undefined;
   /** What an earlier run of this day stored stays in its snapshot, though it was deleted at the source since. */
   readonly keepDay?: boolean | undefined;
   /** It begins as a clone of the newest one, of which this is the layout. Default: with nothing. */

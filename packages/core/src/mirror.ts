@@ -7,6 +7,7 @@ import { type Inventory, TOP, readInventory, writeInventory } from "./inventory.
 import { type SnapshotBefore, type SnapshotRun, makeSnapshot } from "./make-snapshot.js";
 import type { Path } from "./model.js";
 import type { Report } from "./report.js";
+import type { BackupOptions } from "./run.js";
 import type { Stock } from "./stock.js";
 import type { Store } from "./store.js";
 
@@ -45,7 +46,7 @@ export interface MirrorPlace {
 
 /** A snapshot that is made in a directory of its own. */
 export interface MirrorSnapshot {
-  /** Where it is made, from the top of the destination as a whole, whose `.backup/tmp` is its own too. */
+  /** Where it is made, from the top of the destination as a whole. */
   readonly begun: Path;
   /** The one before it, which nothing may change: what is equal there is to be shared with it. */
   readonly newest: SnapshotBefore | undefined;
@@ -80,16 +81,9 @@ export interface MirrorResult
   readonly stock?: Stock | undefined;
 }
 
-export interface MirrorOptions {
+export interface MirrorOptions
+  extends Pick<BackupOptions, "store" | "signal" | "onEvent" | "dryRun" | "keepDeleted" | "allowDeletes"> {
   readonly mirror: Mirror;
-  readonly store: Store;
-  readonly signal?: AbortSignal | undefined;
-  readonly onEvent?: EventSink | undefined;
-  /** Compares and says what it would do; writes nothing at all. */
-  readonly dryRun?: boolean | undefined;
-  readonly keepDeleted?: boolean | undefined;
-  /** Lifts the deletion limit for this run. */
-  readonly allowDeletes?: boolean | undefined;
   /** The store is this snapshot, which is being made. */
   readonly snapshot?: Pick<SnapshotRun, "newest" | "begun"> | undefined;
 }

@@ -2,6 +2,7 @@ import type { MirrorResult } from "@backup/core";
 import { syncReach } from "@backup/transport-rsync";
 import { applyMoves } from "./apply-moves.js";
 import { ITEMIZE } from "./itemized.js";
+import { heldBefore } from "./totals.js";
 import { type Found, type Means, TreeTransfer } from "./transfer-tree.js";
 
 /** More than what the comparison found may be deleted by so many, because the source goes on being used. */
@@ -9,11 +10,10 @@ const DELETE_SLACK = 100;
 
 /** Makes a destination equal to the source: renames, transfers, and deletes last, if nothing failed. */
 export async function applyMirror(found: Found, means: Means, signal: AbortSignal): Promise<MirrorResult> {
-  const { place, difference, moves, manifest } = found;
-  const { onEvent, keepDeleted, store, snapshot } = place;
+  const { place, difference, moves } = found;
+  const { onEvent, keepDeleted, store } = place;
   const { gone } = moves;
   const none = { added: 0, moved: 0, removed: 0, kept: keepDeleted ? gone : 0, postponed: 0, bytes: 0, failed: 0 };
-  if (difference.isNone && manifest && !snapshot) return none;
 
   const onSkipped = (reason: string): void => onEvent({ type: "debug", message: `not renamed: ${reason}` });
   const isMoved = await applyMoves(moves, { store, signal, onSkipped });
@@ -52,8 +52,7 @@ export async function applyMirror(found: Found, means: Means, signal: AbortSigna
  */
 function deleting({ place, difference }: Found): readonly string[] {
   const { totals, gone, goneDirectories } = difference;
-  const held = totals.regular - totals.createdRegular + totals.deletedRegular;
-  const most = gone.size + goneDirectories.size + Math.min(DELETE_SLACK, Math.floor(held / 20));
+  const most = gone.size + goneDirectories.size + Math.min(DELETE_SLACK, Math.floor(heldBefore(totals) / 20));
   const limit = place.allowDeletes ? [] : [`--max-delete=${most}`];
   // Without --ignore-existing, with which it would delete what a link points to that is in the place of a directory.
   return ["--delete", "--existing", ...limit, ...ITEMIZE];

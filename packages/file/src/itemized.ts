@@ -1,3 +1,4 @@
+import { unescapeName } from "@backup/transport-rsync";
 import type { RawPath } from "./raw-path.js";
 
 /** One line of what rsync(1) did or would do; see --itemize-changes in its manual. */
@@ -30,7 +31,7 @@ export function parseItemized(line: string): Itemized | undefined {
   const [, action, type = "", rest = "", size, year, month, day, hour, minute, second, name = ""] =
     LINE.exec(line) ?? [];
   if (action === undefined) return undefined;
-  const path = pathOf(name);
+  const path = unescapeName(name.endsWith("/") ? name.slice(0, -1) : name);
   if (action === "*") {
     if (!`${type}${rest}`.startsWith("deleting")) return undefined;
     // What it was, its name alone says.
@@ -46,11 +47,4 @@ export function parseItemized(line: string): Itemized | undefined {
     size: Number(size),
     mtime: mtime / 1000,
   };
-}
-
-/** Control characters come as `\#012`, in octal, and a backslash that such a text would follow too. */
-function pathOf(name: string): RawPath {
-  const plain = name.endsWith("/") ? name.slice(0, -1) : name;
-  if (!plain.includes("\\#")) return plain;
-  return plain.replace(/\\#([0-7]{3})/g, (_all, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }

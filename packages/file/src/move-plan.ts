@@ -34,7 +34,8 @@ export interface MovePlan {
   /** Files; no `to` is that of a file which has still to be moved. */
   readonly files: readonly Moved[];
   /**
-   * What comes with a directory to a place where the source has a file of its size, of which it is not proven to be the same: by these names, after all renames, it would be taken for that.
+   * What comes with a directory to a place where the source has a file of its size, of which it is not proven to be the
+   * same: by these names, after all renames, it would be taken for that.
    */
   readonly suspects: readonly RawPath[];
 }
@@ -58,7 +59,7 @@ export function planMoves(moves: readonly Moved[], trees: Trees): MovePlan {
     origins: there.origins,
     single,
     files: inOrder(files),
-    suspects: suspectsOf(moves, trees, there),
+    suspects: suspectsOf(targets, trees, there),
   };
 }
 
@@ -67,9 +68,12 @@ function isStray(path: RawPath, targets: ReadonlyMap<RawPath, RawPath>, there: R
   return now !== path && targets.get(path) !== now;
 }
 
-function suspectsOf(moves: readonly Moved[], { wanted, spare }: Trees, there: Relocation): readonly RawPath[] {
+function suspectsOf(
+  targets: ReadonlyMap<RawPath, RawPath>,
+  { wanted, spare }: Trees,
+  there: Relocation,
+): readonly RawPath[] {
   if (there.steps.length === 0) return [];
-  const targets = new Map(moves.map(({ from, to }) => [from, to]));
   const filled = new Set(targets.values());
   const sought = new Map(wanted.map((file) => [file.path, file]));
   return spare.flatMap(({ path, size }) => {

@@ -28,7 +28,6 @@ export class ManifestChanges implements AsyncDisposable {
   readonly #last = new Map<RawPath, number>();
   #turn = 0;
   #text = "";
-  #count = 0;
 
   private constructor(directory: string, file: FileHandle, isNew: boolean) {
     this.#directory = directory;
@@ -42,14 +41,8 @@ export class ManifestChanges implements AsyncDisposable {
     return new ManifestChanges(directory, await open(join(directory, "entries"), "wx", 0o600), isNew);
   }
 
-  /** Changes so far. */
-  get count(): number {
-    return this.#count;
-  }
-
   /** An entry that is new or has other bytes. */
   async add(entry: Entry): Promise<void> {
-    this.#count++;
     if (!this.#isNew) this.#replaced.add(entry.path);
     if (this.#turn > 0) this.#last.set(entry.path, this.#turn);
     this.#text += `${this.#turn} ${formatEntry(entry)}\n`;
@@ -63,12 +56,10 @@ export class ManifestChanges implements AsyncDisposable {
 
   /** An entry whose attributes are others. */
   restate(path: RawPath): void {
-    this.#count++;
     this.#restated.add(path);
   }
 
   remove(path: RawPath): void {
-    this.#count++;
     this.#replaced.add(path);
   }
 

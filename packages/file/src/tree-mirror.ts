@@ -1,9 +1,12 @@
 import {
   BackupError,
+  CHECKPOINT_FILE,
   type Mirror,
   type MirrorPlace,
   type MirrorPlan,
   type MirrorResult,
+  PRIVATE,
+  type Path,
   type Reach,
   type Store,
   isBackupError,
@@ -14,8 +17,9 @@ import { applySnapshot } from "./apply-snapshot.js";
 import { checkApart, checkDirectory } from "./check-places.js";
 import { COMPARE, type Difference, DifferenceReader } from "./find-difference.js";
 import { findMoves, noMoves } from "./find-moves.js";
-import { type Manifest, readManifest } from "./manifest-file.js";
+import { MANIFEST, type Manifest, readManifest } from "./manifest-file.js";
 import { rawOf, shown } from "./raw-path.js";
+import { heldBefore } from "./totals.js";
 import type { Found } from "./transfer-tree.js";
 import { TreeCopier, reachOf, withEmpty } from "./tree-copier.js";
 import type { TreeEnd } from "./tree-end.js";
@@ -30,6 +34,8 @@ export interface TreeMirrorOptions extends TreeOptions {
   /** A file below the source that has to be there: a sign that what is meant is mounted. */
   readonly require?: string | undefined;
 }
+
+const NOTHING: MirrorResult = { added: 0, moved: 0, removed: 0, kept: 0, postponed: 0, bytes: 0, failed: 0 };
 
 /** A directory as a mirror: rsync(1) compares and transfers, and what was moved is renamed first. */
 export class TreeMirror implements Mirror {
@@ -75,9 +81,12 @@ export class TreeMirror implements Mirror {
     await this.#copier.findMarks(signal);
     const difference = await this.#difference(before, signal);
     const { totals } = difference;
-    const held = totals.regular - totals.createdRegular + totals.deletedRegular;
+    const held = heldBefore(totals);
     this.#checkDeletes(before, difference, held);
-    const manifest = isNew || place.isInterrupted ? undefined : await this.#manifest(before, signal);
+    const isKnown = !isNew && !place.isInterrupted;
+    // Its manifest is not read then: it may be large, and far away.
+    const isNothing = difference.isNone && isKnown && !place.snapshot && (await this.#has(MANIFEST, before, signal));
+    const manifest = isKnown && !isNothing ? await this.#manifest(before, signal) : undefined;
     // Where nothing can be renamed, rsync sends it as well as anybody.
     const isMovable = place.store.can.rename !== false;
     const moves = isMovable ? await findMoves({ source, store, difference, manifest }, signal) : noMoves(difference);
@@ -89,8 +98,9 @@ export class TreeMirror implements Mirror {
       move: moves.count,
       remove: gone,
       losses: [{ name, held, deleted: gone }],
-      isNothing: difference.isNone && manifest !== undefined && place.snapshot === undefined,
-      apply: (given) => this.#apply({ place, difference, manifest, moves, started }, given),
+      isNothing,
+      apply: async (given) =>
+        isNothing ? NOTHING : this.#apply({ place, difference, manifest, moves, started }, given),
     };
   }
 
@@ -133,14 +143,19 @@ export class TreeMirror implements Mirror {
       return await compare(() => reachOf(place.store, signal));
     } catch (error) {
       // Before a dry run there may be no destination.
-      if (place.isNew && isBackupError(error) && error.code !== "ABORTED" && !(await this.#isThere(place, signal)))
+      if (
+        place.isNew &&
+        isBackupError(error) &&
+        error.code !== "ABORTED" &&
+        !(await this.#has(CHECKPOINT_FILE, place, signal))
+      )
         return withEmpty(compare);
       throw error;
     }
   }
 
-  async #isThere({ store }: MirrorPlace, signal: AbortSignal): Promise<boolean> {
-    return (await store.list([".backup"], signal)).length > 0;
+  async #has(file: Path, { store }: MirrorPlace, signal: AbortSignal): Promise<boolean> {
+    return (await store.list([PRIVATE], signal)).some(({ path }) => path === file);
   }
 
   async #manifest({ store, onEvent }: MirrorPlace, signal: AbortSignal): Promise<Manifest | undefined> {

@@ -7,3 +7,4 @@ export { type RemoteDirectory, type RemoteSource, openRemoteDirectory } from "./
 export { type RsyncCopied, type RsyncCopy, rsyncCopy } from "./rsync-copy.js";
 export { syncReach } from "./remote-sync.js";
 export { type RetryOptions, retryTransient } from "./rsync-retry.js";
+export { unescapeName } from "./rsync-listing.js";

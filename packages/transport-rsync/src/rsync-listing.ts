@@ -35,9 +35,17 @@ export function parseListing(output: Uint8Array): readonly RsyncEntry[] {
   return entries;
 }
 
-/** Control characters come as `\#012`, in octal, and a backslash that such a text would follow too. */
+/**
+ * A name as rsync(1) prints it with --8-bit-output, each byte a character: control characters come as `\#012`, in octal,
+ * and a backslash that such a text would follow too.
+ */
+export function unescapeName(name: string): string {
+  if (!name.includes("\\#")) return name;
+  return name.replace(/\\#([0-7]{3})/g, (_all, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+}
+
 function decodeName(name: string): Path | undefined {
-  const bytes = name.replace(/\\#([0-7]{3})/g, (_all, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+  const bytes = unescapeName(name);
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Buffer.from(bytes, "latin1"));
   } catch (error) {
