@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
-import { hostname } from "node:os";
-import { dirname, join } from "node:path";
+import { readFile, readdir, rename, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { BackupError, type Report, processMark } from "@backup/core";
+import { BackupError, type Report } from "@backup/core";
+import { makeOwnedDirectory } from "@backup/transport-rsync";
 import { describe, expect, it } from "vitest";
 import type { ActionContext } from "../src/action.js";
 import { planMaker } from "../src/plan/make-plan.js";
@@ -266,10 +266,9 @@ describe("a secret that stands in a plan", () => {
 describe("files of secrets", () => {
   it("that a killed run left are removed by the next", async () => {
     await using directory = await temporaryDirectory();
-    const old = join(directory.path, "backup-secret-old");
-    await mkdir(old);
-    const owner = { host: hostname(), pid: 2 ** 22 + 1, process: `${processMark()}-gone` };
-    await writeFile(join(old, "owner.json"), JSON.stringify(owner));
+    const mine = basename(await makeOwnedDirectory({ parent: directory.path, prefix: "backup-secret-" }));
+    const old = join(directory.path, mine.replace(`.${process.pid}.`, `.${2 ** 22 + 1}.`));
+    await rename(join(directory.path, mine), old);
     await writeFile(join(old, "srcsecret"), SECRET);
     await withTemporaryDirectory(directory.path, async () => {
       await runWith("srcsecret: { env: ALICE }", {}, { ALICE: SECRET });

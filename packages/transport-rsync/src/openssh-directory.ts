@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { BackupError, systemCode } from "@backup/core";
 import { controlPath } from "./openssh-options.js";
 import { type Environment, spawnSsh } from "./openssh-process.js";
-import { makeOwnedDirectory } from "./owned-directory.js";
+import { OWNED_NAME_BYTES, makeOwnedDirectory } from "./owned-directory.js";
 
 /** A directory of one connection, 0700: its control socket, and what ssh(1) needs as files. */
 export interface PrivateDirectory extends AsyncDisposable {
@@ -15,6 +15,8 @@ export interface PrivateDirectory extends AsyncDisposable {
 
 /** Unix sockets' paths end at 104 or 108 bytes, and ssh adds 17 characters while it makes one. */
 const LONGEST = 80;
+
+const PREFIX = "backup-ssh-";
 
 /** The control socket's name in it. */
 export const CONTROL = "c";
@@ -25,7 +27,8 @@ const EXIT_MS = 2000;
 /** @param program ssh(1), to end the connections of killed processes whose directories are still there */
 export async function privateDirectory(program: string, env: Environment): Promise<PrivateDirectory> {
   const wanted = env.TMPDIR || tmpdir();
-  const parent = Buffer.byteLength(join(wanted, "backup-ssh-XXXXXX", CONTROL)) > LONGEST ? "/tmp" : wanted;
+  const longest = Buffer.byteLength(join(wanted, PREFIX, CONTROL)) + OWNED_NAME_BYTES;
+  const parent = longest > LONGEST ? "/tmp" : wanted;
   const onLeftBehind = async (directory: string): Promise<void> => {
     const control = join(directory, CONTROL);
     if (
@@ -40,7 +43,7 @@ export async function privateDirectory(program: string, env: Environment): Promi
     await Promise.race([child.ended, sleep(EXIT_MS, undefined, { ref: false })]);
     await child.kill();
   };
-  const path = await makeOwnedDirectory({ parent, prefix: "backup-ssh-", onLeftBehind }).catch((error: unknown) => {
+  const path = await makeOwnedDirectory({ parent, prefix: PREFIX, onLeftBehind }).catch((error: unknown) => {
     throw temporaryError(error, parent);
   });
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 3 }) };

@@ -1,7 +1,8 @@
-import { lstat, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { lstat, mkdtemp, readdir, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { isDeadHere, processMark, systemCode } from "@backup/core";
+import { isDeadHere, processMark } from "@backup/core";
 
 export interface OwnedDirectoryOptions {
   /** Where it is made. */
@@ -12,26 +13,25 @@ export interface OwnedDirectoryOptions {
   readonly onLeftBehind?: (directory: string) => Promise<void>;
 }
 
-const OWNER = "owner.json";
-
 /**
- * Makes a private directory, 0700, that says which process it belongs to. Those of the same kind whose processes were
- * killed are removed first. What it holds is worth nothing without its process.
+ * Makes a private directory, 0700, whose name says which process it belongs to: a file in it could be missing while it
+ * is made or removed. Those of the same kind whose processes were killed are removed first. What it holds is worth
+ * nothing without its process.
  */
 export async function makeOwnedDirectory(options: OwnedDirectoryOptions): Promise<string> {
   const { parent, prefix, onLeftBehind = async () => {} } = options;
   for (const name of await readdir(parent)) {
     const directory = join(parent, name);
-    if (!name.startsWith(prefix) || !(await isMine(directory)) || !(await isLeftBehind(join(directory, OWNER))))
-      continue;
+    if (!name.startsWith(prefix) || !isLeftBehind(name.slice(prefix.length)) || !(await isMine(directory))) continue;
     await onLeftBehind(directory);
-    await rm(directory, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true, maxRetries: 3 });
   }
-  const directory = await mkdtemp(join(parent, prefix));
-  const owner = { host: hostname(), pid: process.pid, process: processMark() };
-  await writeFile(join(directory, OWNER), JSON.stringify(owner), { mode: 0o600 });
-  return directory;
+  const { place, start } = whereAndWhen();
+  return await mkdtemp(join(parent, `${prefix}${place}.${process.pid}.${start}.`));
 }
+
+/** About how many bytes are added to the prefix: a socket's path may not be long. */
+export const OWNED_NAME_BYTES = 34;
 
 /** Anybody may make a directory of that name in one that all share. */
 async function isMine(directory: string): Promise<boolean> {
@@ -39,18 +39,18 @@ async function isMine(directory: string): Promise<boolean> {
   return stats?.isDirectory() === true && stats.uid === process.getuid?.();
 }
 
-async function isLeftBehind(file: string): Promise<boolean> {
-  let value: unknown;
-  try {
-    value = JSON.parse(await readFile(file, "utf8"));
-  } catch (error) {
-    // Just being made or removed, or another user's.
-    if (error instanceof SyntaxError || ["ENOENT", "EACCES", "ENOTDIR", "EPERM"].includes(systemCode(error) ?? ""))
-      return false;
-    throw error;
-  }
-  if (typeof value !== "object" || value === null) return false;
-  const { host, pid, process: mark } = value as Partial<Record<string, unknown>>;
-  if (typeof host !== "string" || typeof pid !== "number" || typeof mark !== "string") return false;
-  return isDeadHere({ host, pid, process: mark });
+/** @param owner what follows the prefix: the place, the process's number and its start */
+function isLeftBehind(owner: string): boolean {
+  const [, place, pid, start] = /^([\w-]+)\.(\d+)\.(\d*)\.[A-Za-z0-9]{6}$/.exec(owner) ?? [];
+  const here = whereAndWhen();
+  return (
+    place === here.place && isDeadHere({ host: hostname(), pid: Number(pid), process: `${here.scope} ${start ?? ""}` })
+  );
+}
+
+/** The machine, its boot and its namespace of process numbers, also as eight characters; and the start of this process. */
+function whereAndWhen(): { readonly scope: string; readonly place: string; readonly start: string } {
+  const [, scope = "", start = ""] = /^(.*) (\d+)$/.exec(processMark()) ?? [];
+  const place = createHash("sha256").update(`${hostname()}\n${scope}`).digest("base64url").slice(0, 8);
+  return { scope, place, start };
 }

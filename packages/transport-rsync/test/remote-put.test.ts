@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
-import { hostname, tmpdir } from "node:os";
-import { join } from "node:path";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { type Body, type Item, type Outcome, contentOf } from "@backup/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Pace } from "../src/pace.js";
@@ -199,24 +199,26 @@ describe("the spool", () => {
   });
 
   it("removes those of dead processes, and no other", async () => {
-    const owners = {
-      "backup-spool-dead": JSON.stringify({ host: hostname(), pid: 2 ** 22 + 1, process: "" }),
-      "backup-spool-live": JSON.stringify({ host: "another-host", pid: 1, process: "" }),
-      "backup-spool-cut": "{",
-    };
-    for (const [name, owner] of Object.entries(owners)) {
-      await mkdir(join(parent, name));
-      await writeFile(join(parent, name, "owner.json"), owner);
-    }
-    const dead = join(parent, "backup-spool-dead", "owner.json");
     await using other = new Spool({ directory: parent });
-    const mine = JSON.parse(await readFile(join(await other.directory(), "owner.json"), "utf8")) as object;
-    await mkdir(join(parent, "backup-spool-dead"), { recursive: true });
-    await writeFile(dead, JSON.stringify({ ...mine, pid: 2 ** 22 + 1 }));
+    const mine = basename(await other.directory());
+    const [prefix, place, pid, start] = /^(.*-)(.{8})\.(\d+)\.(\d+)\./.exec(mine)?.slice(1) ?? [];
+    expect({ prefix, pid }).toEqual({ prefix: "backup-spool-", pid: String(process.pid) });
+    const dead = 2 ** 22 + 1;
+    const kept = [
+      mine,
+      `${prefix}elsewhr.${dead}.${start}.aaaaaa`,
+      `${prefix}${place}.${pid}.${start}.aaaaaa`,
+      `${prefix}${place}.${dead}`,
+      `${prefix}old`,
+      `other-${place}.${dead}.${start}.aaaaaa`,
+    ];
+    const removed = [`${prefix}${place}.${dead}.${start}.bbbbbb`, `${prefix}${place}.${pid}.${start}0.bbbbbb`];
+    for (const name of [...kept, ...removed]) await mkdir(join(parent, name, "deep"), { recursive: true });
+    await writeFile(join(parent, `${prefix}${place}.${dead}.${start}.cccccc`), "no directory");
     await using spool = new Spool({ directory: parent });
-    await spool.directory();
-    const left = (await readdir(parent)).filter((name) => !/-[A-Za-z0-9]{6}$/.test(name));
-    expect(left.toSorted()).toEqual(["backup-spool-cut", "backup-spool-live"]);
+    const made = basename(await spool.directory());
+    const left = await readdir(parent);
+    expect(left.toSorted()).toEqual([...kept, made, `${prefix}${place}.${dead}.${start}.cccccc`].toSorted());
   });
 
   it("says what to do where it cannot be made", async () => {
@@ -255,5 +257,5 @@ describe("the pace", () => {
 });
 
 async function leftIn(spool: Spool): Promise<readonly string[]> {
-  return (await readdir(await spool.directory())).filter((name) => name !== "owner.json");
+  return await readdir(await spool.directory());
 }

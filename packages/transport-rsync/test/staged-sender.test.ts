@@ -82,7 +82,7 @@ describe("a batch that is staged", () => {
       ["a/1", "a/1"],
       ["b/2", "b/2"],
     ]);
-    expect(await readdir(await spool.directory())).toHaveLength(5);
+    expect(await readdir(await spool.directory())).toHaveLength(4);
   });
 
   it("is synced file by file where the host cannot do it as a whole, and that is asked once", async () => {
