@@ -15,6 +15,8 @@ export type BackupEvent =
       /** As in Report. */
       readonly unit?: "file" | undefined;
     }
+  /** The run may write to its destination from now on, beside no other; `fence` as in Lease. */
+  | { readonly type: "lease"; readonly destination: string; readonly fence: number }
   /** A collection was compared; `state` says how much that took. */
   | {
       readonly type: "collection";

@@ -9,6 +9,11 @@ import { isDeadHere, processMark } from "./process-mark.js";
 export interface Lease extends AsyncDisposable {
   /** Fires when the lease is lost: the holder must not write any more. Its reason is a BackupError LEASE_LOST. */
   readonly lost: AbortSignal;
+  /**
+   * Higher than that of every lease that was taken over from a run that may still be alive: who has the higher number
+   * writes. Mostly it is the time at which the lease was taken, milliseconds since 1970.
+   */
+  readonly fence: number;
 }
 
 /** One small file that a store keeps for its lease. */
@@ -34,6 +39,8 @@ interface Holder {
   /** Tells this process from a later one with the same number; see processMark. */
   readonly process: string;
   readonly since: string;
+  /** See Lease. */
+  readonly fence: number;
 }
 
 export interface LeaseTiming {
@@ -51,40 +58,45 @@ export const LEASE_TIMING: LeaseTiming = { beatMs: 15_000, expiryMs: 90_000 };
  * @throws BackupError LEASE_HELD
  */
 export async function takeLease(file: LeaseFile, where: string, timing: LeaseTiming = LEASE_TIMING): Promise<Lease> {
-  const holder: Holder = {
-    token: randomUUID(),
-    host: hostname(),
-    pid: process.pid,
-    process: processMark(),
-    since: new Date().toISOString(),
-  };
-  const text = `${JSON.stringify(holder)}\n`;
-  for (let attempt = 0; !(await file.create(text)); attempt++) {
+  const since = new Date();
+  const who = { token: randomUUID(), host: hostname(), pid: process.pid, process: processMark() };
+  let holder: Holder = { ...who, since: since.toISOString(), fence: since.getTime() };
+  for (let attempt = 0; !(await file.create(textOf(holder))); attempt++) {
     const found = await file.read();
     const other = found && parseHolder(found.text);
+    if (other) holder = { ...holder, fence: Math.max(holder.fence, other.fence + 1) };
     const free = !found || found.ageMs > timing.expiryMs || (other !== undefined && isDeadHere(other));
     if (!free || attempt > 3) throw heldError(where, other, found?.ageMs ?? 0, timing.expiryMs);
     if (found) await file.remove(found.text);
   }
-  return keep(file, text, where, timing);
+  return keep(file, holder, where, timing);
 }
 
-function keep(file: LeaseFile, text: string, where: string, { beatMs, expiryMs }: LeaseTiming): Lease {
+function textOf(holder: Holder): string {
+  return `${JSON.stringify(holder)}\n`;
+}
+
+function keep(file: LeaseFile, holder: Holder, where: string, { beatMs, expiryMs }: LeaseTiming): Lease {
+  const text = textOf(holder);
   const lost = new AbortController();
   const lose = (cause?: unknown): void => {
     const message = `stopped: another run took over ${where} while this one stood still; run again`;
     lost.abort(new BackupError("LEASE_LOST", message, { transient: true, cause }));
   };
-  let beaten = Date.now();
+  let beaten = Date.parse(holder.since);
+  let fault: unknown;
   let running: Promise<void> | undefined;
   const beat = async (): Promise<void> => {
+    // Stood still for so long that another run may have begun: nothing is asked, while which something could be written.
+    if (Date.now() - beaten > expiryMs) return lose(fault);
     try {
       if ((await file.read())?.text !== text) return lose();
       await file.beat(text);
       beaten = Date.now();
+      fault = undefined;
     } catch (error) {
       // One failed beat is no loss; the lease is ours until it expires.
-      if (Date.now() - beaten > expiryMs) lose(error);
+      fault = error;
     }
   };
   const timer = setInterval(() => {
@@ -95,6 +107,7 @@ function keep(file: LeaseFile, text: string, where: string, { beatMs, expiryMs }
   timer.unref();
   return {
     lost: lost.signal,
+    fence: holder.fence,
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
       await running;
@@ -113,9 +126,10 @@ function parseHolder(text: string): Holder | undefined {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== "object" || value === null) return undefined;
-    const { token, host, pid, process: mark, since } = value as Partial<Record<keyof Holder, unknown>>;
+    const { token, host, pid, process: mark, since, fence } = value as Partial<Record<keyof Holder, unknown>>;
     if (typeof token !== "string" || typeof host !== "string" || typeof pid !== "number") return undefined;
-    return { token, host, pid, process: String(mark), since: String(since) };
+    const number = Number.isSafeInteger(fence) ? Number(fence) : 0;
+    return { token, host, pid, process: String(mark), since: String(since), fence: number };
   } catch (error) {
     // Cut short by a crash: nobody can be named, and its age decides.
     if (error instanceof SyntaxError) return undefined;

@@ -102,6 +102,7 @@ export async function runMirror(options: MirrorOptions): Promise<Report> {
   if (isSnapshot) await checkRenames(store, caller);
   await using lease = dryRun ? undefined : await store.lease(caller);
   const signal = lease ? AbortSignal.any([caller, lease.lost]) : caller;
+  if (lease) onEvent({ type: "lease", destination: store.name, fence: lease.fence });
   const checkpoint = await readCheckpoint(store, signal);
   checkOwner(checkpoint, { source: mirror, store, isHistory: false });
   if (!isSnapshot) checkNoSnapshot(checkpoint, store);

@@ -71,6 +71,7 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
   for await (const collection of source.collections(caller)) offered.push(collection);
   await using lease = dryRun ? undefined : await store.lease(caller);
   const signal = lease ? AbortSignal.any([caller, lease.lost]) : caller;
+  if (lease) onEvent({ type: "lease", destination: store.name, fence: lease.fence });
   // Both at once: on another host each is some round trips.
   const [[checkpoint, previous], stamps] = await both(
     both(readCheckpoint(store, signal), readInventory(store, signal)),

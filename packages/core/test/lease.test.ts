@@ -6,7 +6,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { type LeaseFile, takeLease } from "../src/index.js";
+import { type Lease, type LeaseFile, LocalStore, isBackupError, takeLease } from "../src/index.js";
 import { localLeaseFile } from "../src/local-lease-file.js";
 import { isDeadHere, processMark } from "../src/process-mark.js";
 import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
@@ -47,7 +47,7 @@ class PlainFile implements LeaseFile {
 const systemError = (code: string): Error => Object.assign(new Error(code), { code });
 
 describe("takeLease", () => {
-  const timing = { beatMs: 10, expiryMs: 100 };
+  const timing = { beatMs: 10, expiryMs: 300 };
 
   it("writes who holds it, and removes it at the end", async () => {
     const file = new PlainFile();
@@ -82,6 +82,16 @@ describe("takeLease", () => {
       expect(JSON.parse(file.text ?? "")).toMatchObject({ pid: process.pid });
     },
   );
+
+  it("has a higher number than the one that it takes over, whatever the clocks say", async () => {
+    const file = new PlainFile();
+    const ahead = Date.now() + 3_600_000;
+    file.text = JSON.stringify({ ...JSON.parse(ELSEWHERE), fence: ahead });
+    file.ageMs = timing.expiryMs + 1;
+    await using lease = await takeLease(file, "dest", timing);
+    expect(lease.fence).toBe(ahead + 1);
+    expect(JSON.parse(file.text ?? "")).toMatchObject({ fence: ahead + 1 });
+  });
 
   it("beats while it is held, and not after", async () => {
     const file = new PlainFile();
@@ -171,6 +181,42 @@ describe("the lease as a local file", () => {
       for (const { value } of winners) await value[Symbol.asyncDispose]();
       expect(await readdir(directory.path)).toEqual([]);
     }
+  });
+});
+
+describe("a process that stood still until its lease expired", () => {
+  it("writes no more when it goes on, also where nobody has asked since whose the lease is", async () => {
+    await using directory = await temporaryDirectory();
+    const writer = `
+      import { LocalStore } from "@backup/core";
+      const store = new LocalStore(${JSON.stringify(directory.path)}, { timing: { beatMs: 200, expiryMs: 1500 } });
+      const lease = await store.lease(new AbortController().signal);
+      process.stdout.write(lease.fence + "\\n");
+      lease.lost.addEventListener("abort", () => process.exit(9));
+      for (let i = 0; ; i++) await store.write("file", Buffer.from(String(i)), lease.lost);
+    `;
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", writer]);
+    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    child.kill("SIGSTOP");
+    const store = new LocalStore(directory.path, { timing: { beatMs: 200, expiryMs: 1500 } });
+    const { signal } = new AbortController();
+    const take = async (): Promise<Lease> => {
+      for (;;) {
+        try {
+          return await store.lease(signal);
+        } catch (error) {
+          if (!isBackupError(error, "LEASE_HELD")) throw error;
+          await sleep(100);
+        }
+      }
+    };
+    await using lease = await take();
+    expect(lease.fence).toBeGreaterThan(Number(line));
+    await store.write("file", Buffer.from("ours"), signal);
+    const ended = once(child, "exit");
+    child.kill("SIGCONT");
+    expect(await ended).toEqual([9, null]);
+    expect(await readFile(join(directory.path, "file"), "utf8")).toBe("ours");
   });
 });
 

@@ -40,7 +40,7 @@ describe("a run of a mirror", () => {
     const report = await runMirror({ mirror, store, onEvent: (event) => events.push(event) });
     expect(asked).toEqual(["prepare", "compare new", "apply"]);
     expect(report).toMatchObject({ result: "done", items: 3, added: 2, bytes: 7, unchanged: 0, unit: "file" });
-    expect(events.map(({ type }) => type)).toEqual(["start", "plan", "end"]);
+    expect(events.map(({ type }) => type)).toEqual(["start", "lease", "plan", "end"]);
     const again = mirrorOf({});
     expect(await runMirror({ mirror: again.mirror, store })).toMatchObject({ unchanged: 1 });
     expect(again.asked).toEqual(["prepare", "compare", "apply"]);

@@ -31,7 +31,15 @@ describe("a run", () => {
       bytes: 6,
     });
     expect(report).toMatchObject({ moved: 0, renamed: 0, removed: 0, kept: 0, postponed: 0, failed: 0 });
-    expect(events.map(({ type }) => type)).toEqual(["start", "collection", "collection", "plan", "progress", "end"]);
+    expect(events.map(({ type }) => type)).toEqual([
+      "start",
+      "lease",
+      "collection",
+      "collection",
+      "plan",
+      "progress",
+      "end",
+    ]);
     expect(events[0]).toEqual({ type: "start", source: "memory", destination: "memory", dryRun: false });
     expect(events.at(-1)).toEqual({ type: "end", report });
   });

@@ -30,6 +30,7 @@ export async function takeRemoteLease(
   until = () => AbortSignal.any([released.signal, AbortSignal.timeout(timing.expiryMs)]);
   return {
     lost: lease.lost,
+    fence: lease.fence,
     async [Symbol.asyncDispose]() {
       released.abort();
       until = () => AbortSignal.timeout(releaseMs);

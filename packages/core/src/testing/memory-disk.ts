@@ -20,6 +20,8 @@ export class MemoryDisk {
   readonly temporary = new Map<string, Uint8Array>();
   /** Who holds the lease. */
   holder: { readonly isAlive: () => boolean } | undefined;
+  /** Of the last lease. */
+  fence = 0;
   #changes = 0;
 
   /** Makes a directory and its parents; `made` is called before each that is new. */

@@ -108,6 +108,7 @@ export class MemoryStore implements Store {
     this.#disk.temporary.clear();
     return {
       lost: lost.signal,
+      fence: ++this.#disk.fence,
       [Symbol.asyncDispose]: async () => {
         // A killed process releases nothing.
         if (!this.#killed && this.#disk.holder === holder) this.#disk.holder = undefined;
