@@ -63,7 +63,7 @@ export type { Reach, RemoteShell } from "./reach.js";
 export { type ReadAhead, readAhead } from "./read-ahead.js";
 export { LocalStore, type LocalStoreOptions } from "./local-store.js";
 export { type Lease, type LeaseFile, LEASE_FILE, LEASE_TIMING, type LeaseTiming, takeLease } from "./lease.js";
-export { isDeadHere, processMark } from "./process-mark.js";
+export { OWNED_NAME_BYTES, type OwnedDirectoryOptions, makeOwnedDirectory } from "./owned-directory.js";
 export type { Flaw, Layout, Sidecars } from "./layout.js";
 export { type Holding, INVENTORY_FILE, type Inventory } from "./inventory.js";
 export { type CollectionFiles, type Looked, backupFiles } from "./backup-files.js";

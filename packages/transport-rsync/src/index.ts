@@ -1,7 +1,6 @@
 export { type Remote, parseRemote } from "./remote.js";
 export { type Identity, type IdentityQuery, findIdentity } from "./identity.js";
 export type { HostOptions } from "./host-options.js";
-export { type OwnedDirectoryOptions, makeOwnedDirectory } from "./owned-directory.js";
 export { type RemoteStoreOptions, openRemoteStore } from "./open-remote-store.js";
 export { type RemoteDirectory, type RemoteSource, openRemoteDirectory } from "./open-remote-directory.js";
 export { type RsyncCopied, type RsyncCopy, rsyncCopy } from "./rsync-copy.js";

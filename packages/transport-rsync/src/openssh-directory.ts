@@ -3,10 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { BackupError, systemCode } from "@backup/core";
+import { BackupError, OWNED_NAME_BYTES, makeOwnedDirectory, systemCode } from "@backup/core";
 import { controlPath } from "./openssh-options.js";
 import { type Environment, spawnSsh } from "./openssh-process.js";
-import { OWNED_NAME_BYTES, makeOwnedDirectory } from "./owned-directory.js";
 
 /** A directory of one connection, 0700: its control socket, and what ssh(1) needs as files. */
 export interface PrivateDirectory extends AsyncDisposable {

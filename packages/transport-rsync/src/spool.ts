@@ -1,8 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { BackupError, systemCode } from "@backup/core";
-import { makeOwnedDirectory } from "./owned-directory.js";
+import { BackupError, makeOwnedDirectory, systemCode } from "@backup/core";
 
 export interface SpoolOptions {
   /** Where the spool is made; it is a directory of its own there. Default: the system's directory for temporary files. */

@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BackupError, secretFromCommand, systemCode } from "@backup/core";
+import { BackupError, makeOwnedDirectory, secretFromCommand, systemCode } from "@backup/core";
 import type { SecretInMemory } from "./action-arguments.js";
 import { toCommand } from "./to-hooks.js";
 
@@ -54,8 +54,6 @@ export async function openSecretFiles(
 async function makeDirectory(): Promise<string> {
   const parent = tmpdir();
   try {
-    // Loaded when used: it costs start-up time.
-    const { makeOwnedDirectory } = await import("@backup/transport-rsync");
     return await makeOwnedDirectory({ parent, prefix: "backup-secret-" });
   } catch (error) {
     const code = systemCode(error);

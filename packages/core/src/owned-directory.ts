@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { lstat, mkdtemp, readdir, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { isDeadHere, processMark } from "@backup/core";
+import { isDeadHere, processMark } from "./process-mark.js";
 
 export interface OwnedDirectoryOptions {
   /** Where it is made. */
