@@ -1,6 +1,12 @@
 import type { Copy, Item, Known, Naming, Path } from "./model.js";
 import type { Move } from "./store.js";
 
+/** An item that is to come, and the files that it makes superfluous when it is there. */
+export interface Superseded<I extends Item = Item> {
+  readonly item: I;
+  readonly paths: readonly Path[];
+}
+
 /** How one collection at the source differs from its files at the destination. */
 export interface Delta<I extends Item = Item> {
   /** The right bytes under another name. */
@@ -14,6 +20,8 @@ export interface Delta<I extends Item = Item> {
    * whose item is gone while another item of the collection has the same bytes.
    */
   readonly spare: readonly Path[];
+  /** Of the spare files, those of an item that is to be transferred and `replaces` them. */
+  readonly superseded: readonly Superseded<I>[];
   /** Files that stay, under their new names, where the name says what the bytes are. */
   readonly stays: readonly Copy[];
   /** Digests of the files that stay; empty unless `disturbed`. */
@@ -52,6 +60,7 @@ export function compare<I extends Item>(
   const renames: Move[] = [];
   const added: I[] = [];
   const spare: Path[] = [];
+  const superseded: Superseded<I>[] = [];
   const stays: Copy[] = [];
   const staying = new Set<string>();
   let count = 0;
@@ -82,11 +91,13 @@ export function compare<I extends Item>(
         });
     }
     for (const copy of copies) if (copy !== chosen) spare.push(copy.file.path);
+    if (item.replaces && added.at(-1) === item && copies.length > 0)
+      superseded.push({ item, paths: copies.map(({ file }) => file.path) });
   }
   const vanished: Known[] = [];
   for (const gone of [...byId.values()].flat()) {
     if (gone.content && staying.has(gone.content.digest)) spare.push(gone.file.path);
     else vanished.push(gone);
   }
-  return { renames, added, vanished, spare, stays, staying, items: count, held };
+  return { renames, added, vanished, spare, superseded, stays, staying, items: count, held };
 }

@@ -37,6 +37,7 @@ export interface Content {
  */
 export interface Identity {
   readonly id: string;
+  /** Empty, of an item: its source does not know before it is read; no file has such a revision. */
   readonly rev: string;
   /**
    * A small file that belongs to the collection (a table of keywords), not one of the things that a person counts.
@@ -55,6 +56,11 @@ export interface Item extends Identity {
   readonly mtime: number;
   /** Items with the same one hold the same bytes, wherever they are: the source says so. Undefined: it does not tell. */
   readonly twin?: string | undefined;
+  /**
+   * Once it is stored, its older revisions are removed, also in a run in which something else fails: where every revision is
+   * a whole copy, and something may fail at each run, they would fill the destination.
+   */
+  readonly replaces?: boolean;
 }
 
 /** A stored file with the identity that its name says. */

@@ -1,4 +1,4 @@
-import type { Delta } from "./compare.js";
+import type { Delta, Superseded } from "./compare.js";
 import type { Item, Known, Naming, Path, Proof } from "./model.js";
 import type { Move } from "./store.js";
 
@@ -21,6 +21,8 @@ export interface Plan<I extends Item = Item> {
   readonly vanished: readonly Known[];
   /** Files that are superfluous once the transfers are done. */
   readonly spare: readonly Path[];
+  /** Those of them that are of an item which is to come: they go with its arrival, whatever becomes of others. */
+  readonly superseded: readonly Superseded<I>[];
 }
 
 export interface PlanOptions<I extends Item = Item> {
@@ -63,6 +65,7 @@ export function plan<I extends Item>(
     puts: deltas.flatMap((delta) => delta.added).filter((item) => !done.has(item)),
     vanished: vanished.filter(({ file }) => !moved.has(file.path)),
     spare: deltas.flatMap((delta) => delta.spare),
+    superseded: deltas.flatMap((delta) => delta.superseded),
   };
 }
 
@@ -103,4 +106,19 @@ export function removals({ vanished, spare }: Pick<Plan, "vanished" | "spare">, 
     } else deleted.push(known);
   }
   return { deleted, replaced, spare: spare.filter((path) => !written.has(path)) };
+}
+
+/** Of what a plan has superseded, what may go although something failed: files of items that have arrived. Pure. */
+export function outdated<I extends Item>(
+  { superseded }: Pick<Plan<I>, "superseded">,
+  { arrived, missing }: { readonly arrived: Iterable<Arrived>; readonly missing: Iterable<Item> },
+): readonly Path[] {
+  if (superseded.length === 0) return [];
+  const keyOf = ({ collection, id }: Item): string => `${collection}/${id}`;
+  const left = new Set(Array.from(missing, keyOf));
+  const written = new Set(Array.from(arrived, ({ path }) => path));
+  return superseded
+    .filter(({ item }) => !left.has(keyOf(item)))
+    .flatMap(({ paths }) => paths)
+    .filter((path) => !written.has(path));
 }

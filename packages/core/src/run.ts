@@ -15,7 +15,7 @@ import type { EventSink } from "./events.js";
 import { type Held, holdingsNow, makeInventory } from "./take-inventory.js";
 import { readInventory, writeInventory } from "./inventory.js";
 import type { Collection, Copy, Item, Known, Naming, Path, Unavailable } from "./model.js";
-import { type Plan, plan, removals } from "./plan.js";
+import { type Plan, outdated, plan, removals } from "./plan.js";
 import { recognise } from "./recognise.js";
 import type { Report } from "./report.js";
 import type { Source } from "./source.js";
@@ -156,7 +156,11 @@ async function apply<I extends Item>(input: ApplyInput<I>): Promise<Applied> {
   const remember = work.vanished.length + work.spare.length > 0;
   const copies = new Copies(items, filesThere(input));
   const done = await transferOnce({ ...input, items: work.puts, links: work.links, copies, remember });
-  if (survey.failed > 0 || done.failedItems.size > 0) return { transfer: done, removed: [], kept: [], postponed: true };
+  if (survey.failed > 0 || done.failedItems.size > 0) {
+    const missing = [...done.failedItems, ...done.unanswered];
+    await store.remove(outdated(work, { arrived: done.arrived, missing }), signal);
+    return { transfer: done, removed: [], kept: [], postponed: true };
+  }
 
   const go = removals(work, done.arrived);
   const replaced = go.replaced.map(({ file }) => file.path);

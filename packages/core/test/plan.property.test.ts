@@ -348,6 +348,7 @@ describe("compare, plan and removals", () => {
           added: [],
           vanished: [],
           spare: [],
+          superseded: [],
           stays: held.flatMap((entry) => {
             const { file, content } = knownOf("A", entry);
             return content ? [{ path: file.path, digest: content.digest, size: file.size, mtime: file.mtime }] : [];
