@@ -1,7 +1,5 @@
 import type { MirrorResult } from "@backup/core";
-import { syncReach } from "@backup/transport-rsync";
 import { applyMoves } from "./apply-moves.js";
-import { ITEMIZE } from "./itemized.js";
 import { heldBefore } from "./totals.js";
 import { type Found, type Means, TreeTransfer } from "./transfer-tree.js";
 
@@ -21,17 +19,18 @@ export async function applyMirror(found: Found, means: Means, signal: AbortSigna
   // Where only some of the renames were made, what is where is found out anew.
   const known = isMoved ? found : { ...found, manifest: undefined };
   await using transfer = await TreeTransfer.open(known, means, signal);
-  const { reader, to, onLine } = transfer;
-  let failed = await transfer.send([], (copy) => means.copier.copy(onEvent, copy), { force: !keepDeleted });
+  const { reader, onItem } = transfer;
+  let failed = await transfer.send((copy) => means.copier.copy(onEvent, copy), { force: !keepDeleted });
   const isPostponed = !keepDeleted && failed > 0;
   const hasLeft = gone > 0 || moves.suspects.length > 0 || !isMoved;
   const left = hasLeft || [...difference.goneDirectories].some((path) => moves.nowAt(path) === path);
   if (!keepDeleted && !isPostponed && left) {
     // It may have been lost meanwhile.
     await means.check();
-    const deleted = await means.copier.copy(onEvent, { to, options: deleting(found), onLine, signal });
+    const most = mostDeletes(found);
+    const deleted = await means.copier.copy(onEvent, { task: "delete", to: store, most, onItem, signal });
     failed += transfer.tell(deleted);
-    await syncReach(await to(), signal);
+    await means.copier.finish(store, signal);
   }
   const stock = await transfer.close();
   return {
@@ -47,13 +46,11 @@ export async function applyMirror(found: Found, means: Means, signal: AbortSigna
 }
 
 /**
- * Options of the run that deletes what vanished: the last one, and only if all that was to come is
- * there. Not more than the comparison found, and a little: the source may have been lost since.
+ * What vanished is deleted in the last pass, and only if all that was to come is there. Not more than the comparison found,
+ * and a little: the source may have been lost since. Undefined: whatever it is.
  */
-function deleting({ place, difference }: Found): readonly string[] {
+function mostDeletes({ place, difference }: Found): number | undefined {
+  if (place.allowDeletes) return undefined;
   const { totals, gone, goneDirectories } = difference;
-  const most = gone.size + goneDirectories.size + Math.min(DELETE_SLACK, Math.floor(heldBefore(totals) / 20));
-  const limit = place.allowDeletes ? [] : [`--max-delete=${most}`];
-  // Without --ignore-existing, with which it would delete what a link points to that is in the place of a directory.
-  return ["--delete", "--existing", ...limit, ...ITEMIZE];
+  return gone.size + goneDirectories.size + Math.min(DELETE_SLACK, Math.floor(heldBefore(totals) / 20));
 }

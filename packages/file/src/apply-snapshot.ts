@@ -6,10 +6,9 @@ import {
   isBackupError,
   parentOf,
 } from "@backup/core";
-import type { RsyncCopied } from "@backup/transport-rsync";
 import { MOVED, linkMoves } from "./apply-moves.js";
 import { type Found, type Means, TreeTransfer } from "./transfer-tree.js";
-import type { Copy, TreeCopier } from "./tree-copier.js";
+import type { Copied, Copier, Copy } from "./copier.js";
 
 /** A snapshot that is made beside another one. */
 export type Beside = MirrorSnapshot & { readonly newest: SnapshotBefore };
@@ -40,9 +39,9 @@ export async function applySnapshot(
   for (const path of [...difference.gone, ...difference.goneDirectories])
     if (!kept.has(moves.nowAt(path))) changes.remove(moves.nowAt(path));
   const links = [newest.day, ...(hasMoved ? [MOVED] : []), ...(isResumed ? [BEGUN] : [])];
-  const run = (copy: Copy): Promise<RsyncCopied> => copyBeside({ found, snapshot, links }, means.copier, copy);
+  const run = (copy: Copy): Promise<Copied> => copyBeside({ found, snapshot, links }, means.copier, copy);
   // Never over what it has linked itself: the next run puts that aside.
-  const failed = await transfer.send([], run, { isOnce: true });
+  const failed = await transfer.send(run, { isOnce: true });
   const stock = await transfer.close();
   for (const path of [MOVED, BEGUN]) await newest.store.removeTree(path, signal);
   const done = { added: reader.added, moved: moves.count, removed: moves.gone, bytes: reader.bytes };
@@ -68,14 +67,14 @@ interface Links {
 }
 
 /** Copies, and gives what is equal in these directories another name instead. */
-async function copyBeside({ found, snapshot, links }: Links, copier: TreeCopier, copy: Copy): Promise<RsyncCopied> {
+async function copyBeside({ found, snapshot, links }: Links, copier: Copier, copy: Copy): Promise<Copied> {
   const { onEvent } = found.place;
   const { begun, newest } = snapshot;
   const up = begun.replaceAll(/[^/]+/g, "..");
-  const by = (root: string): Copy => {
-    const options = links.map((path) => `--link-dest=${`${root}/${path}`.replaceAll(/\/+/g, "/")}`);
-    return { ...copy, options: [...copy.options, ...options] };
-  };
+  const by = (root: string): Copy => ({
+    ...copy,
+    beside: links.map((path) => `${root}/${path}`.replaceAll(/\/+/g, "/")),
+  });
   try {
     return await copier.copy(onEvent, by(up));
   } catch (error) {

@@ -1,21 +1,20 @@
 import type { MirrorPlace } from "@backup/core";
-import type { RsyncCopied } from "@backup/transport-rsync";
+import type { Copied } from "./copier.js";
 
-/** What rsync(1) complained about. @returns how much is missing from the backup */
+/** What could not be done. @returns how much is missing from the backup */
 export function tellComplaints(
-  { end, complaints }: RsyncCopied,
+  { end, complaints }: Copied,
   { onEvent }: Pick<MirrorPlace, "onEvent">,
   name: string,
 ): number {
   let failed = 0;
-  for (const line of complaints) {
-    const isVanished = /^(?:file|directory) has vanished: /.test(line);
-    if (isVanished) {
-      onEvent({ type: "warning", code: "ITEM_VANISHED", message: `while it was copied, ${line.replace(" has", "")}` });
+  for (const { kind, text } of complaints) {
+    if (kind === "vanished") {
+      onEvent({ type: "warning", code: "ITEM_VANISHED", message: `while it was copied, ${text}` });
       continue;
     }
     failed++;
-    onEvent({ type: "failed", collection: name, code: "ITEM_UNREADABLE", message: line });
+    onEvent({ type: "failed", collection: name, code: "ITEM_UNREADABLE", message: text });
   }
   if (end === "limited") {
     failed++;

@@ -1,9 +1,9 @@
-import { type Itemized, ITEMIZE, parseItemized } from "./itemized.js";
+import type { Itemized } from "./itemized.js";
 import type { TreeFile } from "./moves.js";
 import type { RawPath } from "./raw-path.js";
-import { type Totals, addTotals, noTotals } from "./totals.js";
+import type { Totals } from "./totals.js";
 
-/** How two trees differ, as a dry run of rsync(1) says. */
+/** How two trees differ. */
 export interface Difference {
   /** Regular files whose bytes are to be transferred. */
   readonly wanted: readonly TreeFile[];
@@ -22,10 +22,7 @@ export interface Difference {
   readonly totals: Totals;
 }
 
-/** Options of the run that says so. */
-export const COMPARE: readonly string[] = ["--dry-run", "--delete", "--stats", ...ITEMIZE];
-
-/** Takes in the lines of that run. */
+/** Takes in what a comparison tells. */
 export class DifferenceReader {
   readonly #isKept: boolean;
   readonly #wanted: TreeFile[] = [];
@@ -34,38 +31,16 @@ export class DifferenceReader {
   readonly #made = new Set<RawPath>();
   readonly #gone = new Set<RawPath>();
   readonly #goneDirectories = new Set<RawPath>();
-  readonly #totals = noTotals();
   #add = 0;
-  #lines = 0;
+  #items = 0;
 
   /** @param isKept whether anything but the counts is of interest */
   constructor(isKept: boolean) {
     this.#isKept = isKept;
   }
 
-  line(line: string): void {
-    const item = parseItemized(line);
-    if (item) this.#take(item);
-    else addTotals(this.#totals, line);
-  }
-
-  /** @param isWhole whether all could be read; otherwise there may be more, and it is told by the run that transfers */
-  result(isWhole: boolean): Difference {
-    return {
-      wanted: this.#wanted,
-      changed: this.#changed,
-      newDirectories: this.#newDirectories,
-      made: this.#made,
-      gone: this.#gone,
-      goneDirectories: this.#goneDirectories,
-      add: this.#add,
-      isNone: this.#lines === 0 && isWhole,
-      totals: this.#totals,
-    };
-  }
-
-  #take({ kind, action, isNew, path, size, mtime }: Itemized): void {
-    this.#lines++;
+  readonly take = ({ kind, action, isNew, path, size, mtime }: Itemized): void => {
+    this.#items++;
     if (action === "delete") (kind === "directory" ? this.#goneDirectories : this.#gone).add(path);
     else if (kind !== "directory" && action !== "attributes") this.#add++;
     if (!this.#isKept) return;
@@ -74,5 +49,20 @@ export class DifferenceReader {
     if (kind !== "file" || action !== "transfer") return;
     this.#wanted.push({ path, size, mtime });
     if (!isNew) this.#changed.add(path);
+  };
+
+  /** @param isWhole whether all could be read; otherwise there may be more, and it is told by the run that transfers */
+  result(totals: Totals, isWhole: boolean): Difference {
+    return {
+      wanted: this.#wanted,
+      changed: this.#changed,
+      newDirectories: this.#newDirectories,
+      made: this.#made,
+      gone: this.#gone,
+      goneDirectories: this.#goneDirectories,
+      add: this.#add,
+      isNone: this.#items === 0 && isWhole,
+      totals,
+    };
   }
 }

@@ -11,8 +11,9 @@ import {
 } from "@backup/core";
 import { type RemoteDirectory, rsyncCopy, syncReach } from "@backup/transport-rsync";
 import { tellComplaints } from "./complaints.js";
-import { type Itemized, ITEMIZE, parseItemized } from "./itemized.js";
-import { addTotals, noTotals } from "./totals.js";
+import { type Itemized, ITEMIZE } from "./itemized.js";
+import type { Complaint, Copied } from "./copier.js";
+import { RsyncReader } from "./rsync-copied.js";
 
 export interface TreeTargetOptions {
   /** As it was given. */
@@ -112,13 +113,8 @@ async function copyPart({
   readonly options: readonly string[];
   readonly onItem: (item: Itemized) => void;
   readonly signal: AbortSignal;
-}) {
-  const totals = noTotals();
-  const onLine = (line: string): void => {
-    const item = parseItemized(line);
-    if (item) onItem(item);
-    else addTotals(totals, line);
-  };
+}): Promise<Copied> {
+  const reader = new RsyncReader(onItem);
   // Without the directories above it.
   const cut = path === undefined ? -1 : path.lastIndexOf("/");
   const above = path === undefined ? "" : path.slice(0, Math.max(0, cut));
@@ -127,15 +123,14 @@ async function copyPart({
     above === "" ? from : { ...from, directory: `${from.directory === "" ? "." : from.directory}/${above}` };
   const files = part === undefined ? {} : { files: [part] };
   const given = part === undefined ? options : [...options, "--recursive"];
-  const { end, complaints } = await rsyncCopy({ from: start, to, options: given, ...files, onLine, signal });
-  return { end, complaints, totals };
+  return reader.copied(await rsyncCopy({ from: start, to, options: given, ...files, onLine: reader.line, signal }));
 }
 
 /** @throws BackupError NOT_FOUND */
-function checkFound(complaints: readonly string[], path: string | undefined, where: string): void {
+function checkFound(complaints: readonly Complaint[], path: string | undefined, where: string): void {
   const [first] = complaints;
   if (first === undefined) return;
-  if (path !== undefined && /link_stat .* failed: No such file/.test(first))
+  if (path !== undefined && /link_stat .* failed: No such file/.test(first.text))
     throw new BackupError("NOT_FOUND", `${where} has no ${path}; backup ls ${where} shows what there is`);
 }
 

@@ -1,16 +1,16 @@
-import type { MirrorPlace } from "@backup/core";
+import type { MirrorPlace, Path } from "@backup/core";
 
 const TEMPORARY = ".backup/tmp";
 
-/** Where rsync(1) writes what is not whole yet. The lease has cleared that of a mirror; a snapshot gets one of its own. */
-export async function makeScratch({ store, snapshot }: MirrorPlace, signal: AbortSignal): Promise<readonly string[]> {
+/** Where at the destination is what is not whole yet. The lease has cleared that of a mirror; a snapshot gets one of its own. */
+export async function makeScratch({ store, snapshot }: MirrorPlace, signal: AbortSignal): Promise<Path | undefined> {
   // An account that is restricted to rsync names it otherwise.
-  if (store.can.rename === false) return [];
+  if (store.can.rename === false) return undefined;
   if (snapshot) {
     await store.removeTree(TEMPORARY, signal);
     await store.makeDirectories([TEMPORARY], signal);
   }
-  return [`--temp-dir=${TEMPORARY}`];
+  return TEMPORARY;
 }
 
 /** A snapshot that has its name has none. */

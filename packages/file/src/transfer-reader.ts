@@ -1,5 +1,5 @@
 import type { EventSink } from "@backup/core";
-import { parseItemized } from "./itemized.js";
+import type { Itemized } from "./itemized.js";
 import { localDigest, localEntry } from "./local-entry.js";
 import type { RawPath } from "./raw-path.js";
 import type { ManifestChanges } from "./tree-manifest.js";
@@ -20,7 +20,7 @@ export interface TransferReaderOptions {
 /** Time between two events of progress, milliseconds. */
 const EVENT_MS = 100;
 
-/** Takes in what rsync(1) says it does, and finds out for the manifest what that left. */
+/** Takes in what a transfer says it does, and finds out for the manifest what that left. */
 export class TransferReader {
   readonly #options: TransferReaderOptions;
   /** Files that were sent and changed meanwhile. */
@@ -59,10 +59,7 @@ export class TransferReader {
   }
 
   /** @param isAgain what it names was counted before */
-  async line(line: string, isAgain = false): Promise<void> {
-    const item = parseItemized(line);
-    if (!item) return;
-    const { kind, action, path, size, mtime } = item;
+  async take({ kind, action, path, size, mtime }: Itemized, isAgain = false): Promise<void> {
     const { changes, isRebuilding } = this.#options;
     if (path === "" || path === ".") return;
     if (action === "delete") {
@@ -72,12 +69,12 @@ export class TransferReader {
     }
     const isFile = kind === "file";
     if (action === "attributes") {
-      if (isRebuilding) await this.#take(path, isFile);
+      if (isRebuilding) await this.#took(path, isFile);
       else changes.restate(path);
       return;
     }
     if (kind !== "directory" && !isAgain) this.#added++;
-    await this.#take(path, isFile, action === "transfer" ? { size, mtime } : undefined);
+    await this.#took(path, isFile, action === "transfer" ? { size, mtime } : undefined);
     this.#bytes += action === "transfer" && !isAgain ? size : 0;
     this.#tell();
   }
@@ -88,7 +85,7 @@ export class TransferReader {
     this.#tell(true);
   }
 
-  async #take(path: RawPath, isFile: boolean, sent?: { readonly size: number; readonly mtime: number }): Promise<void> {
+  async #took(path: RawPath, isFile: boolean, sent?: { readonly size: number; readonly mtime: number }): Promise<void> {
     if (this.#options.isSource) await this.#note(path, isFile, sent);
     else this.#arrived.push({ path, isFile });
   }

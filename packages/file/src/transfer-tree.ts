@@ -1,14 +1,14 @@
-import type { MirrorPlace, Reach, Stock } from "@backup/core";
-import { type RsyncCopied, syncReach } from "@backup/transport-rsync";
+import type { MirrorPlace, Path, Stock } from "@backup/core";
 import { tellComplaints } from "./complaints.js";
+import type { Copied, Copier, Copy } from "./copier.js";
 import type { Difference } from "./find-difference.js";
 import type { FoundMoves } from "./find-moves.js";
-import { ITEMIZE } from "./itemized.js";
+import type { Itemized } from "./itemized.js";
 import { type Manifest, writeManifest } from "./manifest-file.js";
 import { type RawPath, shown } from "./raw-path.js";
 import { makeScratch, removeScratch } from "./scratch.js";
 import { TransferReader } from "./transfer-reader.js";
-import { type Copy, type TreeCopier, reachOf } from "./tree-copier.js";
+import { reachOf } from "./tree-copier.js";
 import type { TreeEnd } from "./tree-end.js";
 import { ManifestChanges, StockCounter } from "./tree-manifest.js";
 
@@ -28,7 +28,7 @@ export interface Means {
   readonly source: TreeEnd;
   /** What a person calls it. */
   readonly name: string;
-  readonly copier: TreeCopier;
+  readonly copier: Copier;
   /** Whether the source is still there; see Mirror.prepare. */
   readonly check: () => Promise<void>;
 }
@@ -44,14 +44,11 @@ export interface SendOptions {
   readonly isOnce?: boolean;
 }
 
-/** What rsync(1) says of such a thing. */
-const IN_THE_WAY = /could not make way for|cannot delete non-empty directory/;
-
 interface Own {
   readonly here: string;
   readonly changes: ManifestChanges;
-  /** Options of rsync(1) for what is on its way. */
-  readonly scratch: readonly string[];
+  /** Where at the destination is what is not whole yet. */
+  readonly scratch: Path | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -66,7 +63,7 @@ export class TreeTransfer implements AsyncDisposable {
   readonly #means: Means;
   /** The end that is on this machine. */
   readonly #here: string;
-  readonly #scratch: readonly string[];
+  readonly #scratch: Path | undefined;
   readonly #signal: AbortSignal;
 
   private constructor(found: Found, means: Means, own: Own) {
@@ -101,40 +98,33 @@ export class TreeTransfer implements AsyncDisposable {
     return this.#found.manifest === undefined && !this.#found.place.isNew;
   }
 
-  readonly to = (): Promise<Reach> => reachOf(this.#found.place.store, this.#signal);
-
-  readonly onLine = (line: string): Promise<void> => this.reader.line(line);
+  readonly onItem = (item: Itemized): Promise<void> => this.reader.take(item);
 
   /**
    * Transfers, and again what changed while it was sent; digests what came, and has all on disk.
-   * @param options besides those of every transfer
-   * @param run as TreeCopier.copy
+   * @param run as Copier.copy
    * @returns how much is missing from the backup; each was told
    */
   async send(
-    options: readonly string[],
-    run: (copy: Copy) => Promise<RsyncCopied>,
+    run: (copy: Copy) => Promise<Copied>,
     { force = false, isOnce = false }: SendOptions = {},
   ): Promise<number> {
-    const { to, onLine, changes } = this;
-    const signal = this.#signal;
-    const all = this.isRebuilding ? ["--itemize-changes", "--itemize-changes"] : [];
+    const { onItem, changes, isRebuilding: isAllTold } = this;
     const onAgain = (): void => changes.again();
-    const copy = { to, options: [...ITEMIZE, ...all, ...this.#scratch, ...options], onLine, onAgain, isOnce, signal };
+    const copy: Copy = { ...this.#transfer(), isAllTold, onItem, onAgain, isOnce };
     let sent = await run(copy);
-    const isInTheWay = (line: string): boolean => IN_THE_WAY.test(line);
-    if (force && sent.complaints.some(isInTheWay) && sent.complaints.every(isInTheWay)) {
+    if (force && sent.complaints.length > 0 && sent.complaints.every(({ kind }) => kind === "in the way")) {
       changes.again();
-      sent = await run({ ...copy, options: [...copy.options, "--force"] });
+      sent = await run({ ...copy, force });
     }
     const unsettled = isOnce ? 0 : await this.#settle();
     await this.reader.finish();
-    await syncReach(await to(), signal);
+    await this.#means.copier.finish(this.#found.place.store, this.#signal);
     return this.tell(sent) + unsettled;
   }
 
-  /** What rsync(1) complained about. @returns how much is missing from the backup */
-  tell(copied: RsyncCopied): number {
+  /** What could not be done. @returns how much is missing from the backup */
+  tell(copied: Copied): number {
     return tellComplaints(copied, this.#found.place, this.#means.name);
   }
 
@@ -153,16 +143,20 @@ export class TreeTransfer implements AsyncDisposable {
     await this.changes[Symbol.asyncDispose]();
   }
 
+  #transfer(): Pick<Copy, "task" | "to" | "scratch" | "signal"> {
+    return { task: "transfer", to: this.#found.place.store, scratch: this.#scratch, signal: this.#signal };
+  }
+
   /** Sends again what changed while it was sent. @returns how much is missing */
   async #settle(): Promise<number> {
-    const { reader, to, changes } = this;
+    const { reader, changes } = this;
     const { onEvent } = this.#found.place;
-    const onLine = (line: string): Promise<void> => reader.line(line, true);
+    const onItem = (item: Itemized): Promise<void> => reader.take(item, true);
     let failed = 0;
     let unsteady = reader.takeUnsteady();
     for (let attempt = 1; attempt < ATTEMPTS && unsteady.length > 0; attempt++) {
       changes.again();
-      const again = { to, options: [...ITEMIZE, ...this.#scratch], files: unsteady, onLine, signal: this.#signal };
+      const again: Copy = { ...this.#transfer(), files: unsteady, onItem };
       failed += this.tell(await this.#means.copier.copy(onEvent, again));
       unsteady = reader.takeUnsteady();
     }

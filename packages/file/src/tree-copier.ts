@@ -2,18 +2,19 @@ import { mkdtemp, rmdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BackupError, type EventSink, type Reach, type Store, isBackupError } from "@backup/core";
-import { type RsyncCopied, type RsyncCopy, retryTransient, rsyncCopy } from "@backup/transport-rsync";
+import { type RsyncCopied, type RsyncCopy, retryTransient, rsyncCopy, syncReach } from "@backup/transport-rsync";
+import type { Copied, Copier, Copy } from "./copier.js";
+import { ITEMIZE } from "./itemized.js";
 import { MarkFile } from "./mark-file.js";
+import { RsyncReader } from "./rsync-copied.js";
+import type { RawPath } from "./raw-path.js";
 import type { TreeEnd } from "./tree-end.js";
 import { type TreeOptions, rsyncOptions, ruleFor } from "./tree-options.js";
 
-export interface Copy extends Pick<RsyncCopy, "options" | "files" | "onLine" | "signal"> {
+/** A run of rsync(1). */
+interface Run extends Pick<RsyncCopy, "options" | "files" | "onLine" | "signal"> {
   /** Asked for at every attempt: the connection may have been made anew. */
   readonly to: () => Promise<Reach>;
-  /** Called before it is run again: what its lines said so far may be said again. */
-  readonly onAgain?: () => void;
-  /** A lost connection is the end of it: what was begun must not be gone on with. */
-  readonly isOnce?: boolean;
 }
 
 export interface TreeCopierOptions extends TreeOptions {
@@ -24,7 +25,7 @@ export interface TreeCopierOptions extends TreeOptions {
 const RETRIES = 3;
 
 /** Runs rsync(1) from a tree, always with the options of that tree. */
-export class TreeCopier implements AsyncDisposable {
+export class TreeCopier implements Copier {
   readonly #options: TreeCopierOptions;
   /** Of `A` and `X`, what an end does not know. */
   readonly #without = new Set<string>();
@@ -36,7 +37,7 @@ export class TreeCopier implements AsyncDisposable {
   }
 
   /** Both ends of a run go by what is marked when it begins. */
-  async findMarks(signal: AbortSignal): Promise<void> {
+  async begin(signal: AbortSignal): Promise<void> {
     const { source, excludeIfPresent } = this.#options;
     if (excludeIfPresent === undefined) return;
     const marked = await source.marked(excludeIfPresent, signal);
@@ -44,29 +45,47 @@ export class TreeCopier implements AsyncDisposable {
     this.#marks = await MarkFile.write(marked.map(ruleFor));
   }
 
-  /** Runs rsync(1), and again what is left to do when the connection was lost. */
-  copy(onEvent: EventSink, copy: Copy): Promise<RsyncCopied> {
-    let isFirst = true;
-    const attempt = (): Promise<RsyncCopied> => {
-      if (!isFirst) copy.onAgain?.();
-      isFirst = false;
-      return this.#copyOnce(onEvent, copy);
-    };
-    return retryTransient(attempt, { signal: copy.signal, retries: copy.isOnce ? 0 : RETRIES });
+  async has(path: RawPath | undefined, signal: AbortSignal): Promise<boolean> {
+    const options = ["--dry-run", "--dirs", "--no-recursive", "--no-implied-dirs"];
+    const { end } = await withEmpty((to) => {
+      const run = { to, options, files: [path ?? "."], onLine: () => {}, signal };
+      return retrying(() => this.#run(() => {}, run), signal, RETRIES);
+    });
+    return end === "done";
   }
 
-  async #copyOnce(onEvent: EventSink, copy: Copy): Promise<RsyncCopied> {
-    const from = await this.#options.source.reach(copy.signal);
-    const to = await copy.to();
+  /** Runs rsync(1), and again what is left to do when the connection was lost. */
+  async copy(onEvent: EventSink, copy: Copy): Promise<Copied> {
+    const { to: store, files, signal } = copy;
+    let isFirst = true;
+    const attempt = async (to: () => Promise<Reach>): Promise<Copied> => {
+      if (!isFirst) copy.onAgain?.();
+      isFirst = false;
+      const reader = new RsyncReader(copy.onItem);
+      const run = { to, options: optionsOf(copy), onLine: reader.line, signal };
+      return reader.copied(await this.#run(onEvent, files ? { ...run, files } : run));
+    };
+    const retries = copy.isOnce ? 0 : RETRIES;
+    if (store) return retrying(() => attempt(() => reachOf(store, signal)), signal, retries);
+    return withEmpty((to) => retrying(() => attempt(to), signal, retries));
+  }
+
+  async finish(store: Store, signal: AbortSignal): Promise<void> {
+    await syncReach(await reachOf(store, signal), signal);
+  }
+
+  async #run(onEvent: EventSink, run: Run): Promise<RsyncCopied> {
+    const from = await this.#options.source.reach(run.signal);
+    const to = await run.to();
     if (from.shell && to.shell)
       throw new BackupError(
         "USAGE",
         "the source and the destination are both on other hosts; one of them has to be here",
       );
     const findings = { without: this.#without, excludeFrom: this.#marks?.path };
-    const options = [...rsyncOptions(this.#options, findings), ...copy.options];
+    const options = [...rsyncOptions(this.#options, findings), ...run.options];
     try {
-      return await rsyncCopy({ ...copy, from, to, options });
+      return await rsyncCopy({ ...run, from, to, options });
     } catch (error) {
       if (!isBackupError(error)) throw error;
       const letter = unknownAttributes(error);
@@ -75,13 +94,33 @@ export class TreeCopier implements AsyncDisposable {
       const what = letter === "A" ? "ACLs" : "extended attributes";
       const message = `one of the two ends knows no ${what}: those are not copied`;
       onEvent({ type: "warning", code: "ATTRIBUTES_LEFT_OUT", message });
-      return this.#copyOnce(onEvent, copy);
+      return this.#run(onEvent, run);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#marks?.[Symbol.asyncDispose]();
   }
+}
+
+/** Options of rsync(1) beside those of the tree. */
+function optionsOf({ task, isAllTold, force, most, scratch, beside = [] }: Copy): readonly string[] {
+  if (task === "compare") return ["--dry-run", "--delete", "--stats", ...ITEMIZE];
+  if (task === "delete") {
+    // Without --ignore-existing, with which it would delete what a link points to that is in the place of a directory.
+    return ["--delete", "--existing", ...(most === undefined ? [] : [`--max-delete=${most}`]), ...ITEMIZE];
+  }
+  return [
+    ...ITEMIZE,
+    ...(isAllTold ? ["--itemize-changes", "--itemize-changes"] : []),
+    ...(scratch === undefined ? [] : [`--temp-dir=${scratch}`]),
+    ...beside.map((directory) => `--link-dest=${directory}`),
+    ...(force ? ["--force"] : []),
+  ];
+}
+
+function retrying<T>(work: () => Promise<T>, signal: AbortSignal, retries: number): Promise<T> {
+  return retryTransient(work, { signal, retries });
 }
 
 /** How rsync(1) gets to a destination. @throws BackupError TRANSPORT_MISSING */
@@ -100,7 +139,7 @@ function unknownAttributes({ cause }: BackupError): string | undefined {
 }
 
 /** Gives work an empty directory here. */
-export async function withEmpty<T>(work: (to: () => Promise<Reach>) => Promise<T>): Promise<T> {
+async function withEmpty<T>(work: (to: () => Promise<Reach>) => Promise<T>): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), "backup-empty-"));
   try {
     return await work(async () => ({ directory }));

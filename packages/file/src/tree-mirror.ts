@@ -7,7 +7,6 @@ import {
   type MirrorResult,
   PRIVATE,
   type Path,
-  type Reach,
   type Store,
   isBackupError,
   within,
@@ -15,13 +14,15 @@ import {
 import { applyMirror } from "./apply-mirror.js";
 import { applySnapshot } from "./apply-snapshot.js";
 import { checkApart, checkDirectory } from "./check-places.js";
-import { COMPARE, type Difference, DifferenceReader } from "./find-difference.js";
+import { type Difference, DifferenceReader } from "./find-difference.js";
+import type { Itemized } from "./itemized.js";
 import { findMoves, noMoves } from "./find-moves.js";
 import { MANIFEST, type Manifest, readManifest } from "./manifest-file.js";
 import { rawOf, shown } from "./raw-path.js";
 import { heldBefore } from "./totals.js";
 import type { Found } from "./transfer-tree.js";
-import { TreeCopier, reachOf, withEmpty } from "./tree-copier.js";
+import type { Copier } from "./copier.js";
+import { TreeCopier } from "./tree-copier.js";
 import type { TreeEnd } from "./tree-end.js";
 import type { TreeOptions } from "./tree-options.js";
 
@@ -41,7 +42,7 @@ const NOTHING: MirrorResult = { added: 0, moved: 0, removed: 0, kept: 0, postpon
 export class TreeMirror implements Mirror {
   readonly id: string;
   readonly #options: TreeMirrorOptions;
-  readonly #copier: TreeCopier;
+  readonly #copier: Copier;
 
   constructor(options: TreeMirrorOptions) {
     this.id = options.id;
@@ -58,11 +59,7 @@ export class TreeMirror implements Mirror {
       if (there && !there.shell) await checkApart(local, there.directory);
       if (required === undefined) return;
     }
-    const options = ["--dry-run", "--dirs", "--no-recursive", "--no-implied-dirs"];
-    const { end } = await withEmpty((to) =>
-      this.#copier.copy(() => {}, { to, options, files: [rawOf(required ?? ".")], onLine: () => {}, signal }),
-    );
-    if (end === "done") return;
+    if (await this.#copier.has(required === undefined ? undefined : rawOf(required), signal)) return;
     const message =
       required === undefined
         ? `${name} cannot be read as a directory; check the path, and that the account may read it`
@@ -78,7 +75,7 @@ export class TreeMirror implements Mirror {
     const store = newest ? within(newest.store, newest.day, { name: place.store.name }) : place.store;
     const before = { ...place, store };
     const started = Date.now();
-    await this.#copier.findMarks(signal);
+    await this.#copier.begin(signal);
     const difference = await this.#difference(before, signal);
     const { totals } = difference;
     const held = heldBefore(totals);
@@ -130,17 +127,17 @@ export class TreeMirror implements Mirror {
   }
 
   async #difference(place: MirrorPlace, signal: AbortSignal): Promise<Difference> {
-    const compare = async (to: () => Promise<Reach>): Promise<Difference> => {
+    const compare = async (to: Store | undefined): Promise<Difference> => {
       let reader = new DifferenceReader(!place.isNew);
       const onAgain = (): void => {
         reader = new DifferenceReader(!place.isNew);
       };
-      const onLine = (line: string): void => reader.line(line);
-      const { end } = await this.#copier.copy(place.onEvent, { to, options: COMPARE, onLine, onAgain, signal });
-      return reader.result(end === "done" || end === "vanished");
+      const onItem = (item: Itemized): void => reader.take(item);
+      const compared = await this.#copier.copy(place.onEvent, { task: "compare", to, onItem, onAgain, signal });
+      return reader.result(compared.totals, compared.end === "done");
     };
     try {
-      return await compare(() => reachOf(place.store, signal));
+      return await compare(place.store);
     } catch (error) {
       // Before a dry run there may be no destination.
       if (
@@ -149,7 +146,7 @@ export class TreeMirror implements Mirror {
         error.code !== "ABORTED" &&
         !(await this.#has(CHECKPOINT_FILE, place, signal))
       )
-        return withEmpty(compare);
+        return compare(undefined);
       throw error;
     }
   }

@@ -1,0 +1,61 @@
+import type { EventSink, Path, Store } from "@backup/core";
+import type { Itemized } from "./itemized.js";
+import type { RawPath } from "./raw-path.js";
+import type { Totals } from "./totals.js";
+
+/** What makes a destination equal to a tree, always by the options of that tree. */
+export interface Copier extends AsyncDisposable {
+  /** Called once, before the first copy of a run. */
+  begin(signal: AbortSignal): Promise<void>;
+  /** Whether the source has this entry; undefined: whether it is there itself, and can be read. */
+  has(path: RawPath | undefined, signal: AbortSignal): Promise<boolean>;
+  /** @throws BackupError whatever ends the run */
+  copy(onEvent: EventSink, copy: Copy): Promise<Copied>;
+  /** Has on disk what was copied. */
+  finish(store: Store, signal: AbortSignal): Promise<void>;
+}
+
+/** One pass over both trees. */
+export interface Copy {
+  /**
+   * `compare` says what is to be done and does nothing; `transfer` does it, but for what the source has no more;
+   * `delete` deletes that, and does nothing else.
+   */
+  readonly task: "compare" | "transfer" | "delete";
+  /** Undefined: it is compared with nothing. */
+  readonly to: Store | undefined;
+  /** Only these files, as they are now. */
+  readonly files?: readonly RawPath[];
+  /** Entries that are equal are told too. */
+  readonly isAllTold?: boolean;
+  /** A directory with all in it may be removed for something of another kind that is to be in its place. */
+  readonly force?: boolean;
+  /** No more than so many entries are deleted. */
+  readonly most?: number | undefined;
+  /** Directory of the destination for what is not whole yet. */
+  readonly scratch?: Path | undefined;
+  /** Directories of the destination as a whole: what is equal there gets another name instead of being sent. */
+  readonly beside?: readonly string[];
+  /** A lost connection is the end of it: what was begun must not be gone on with. */
+  readonly isOnce?: boolean;
+  /** Each entry that differs. What it does waits while a promise is pending. */
+  readonly onItem: (item: Itemized) => void | Promise<void>;
+  /** Called before it is done again: what was told so far may be told again. */
+  readonly onAgain?: () => void;
+  readonly signal: AbortSignal;
+}
+
+/** How it ended: all was done, something could not be, or less was deleted than there was. */
+export interface Copied {
+  readonly end: "done" | "partial" | "limited";
+  readonly complaints: readonly Complaint[];
+  /** Of what was compared; known with `compare` alone. */
+  readonly totals: Totals;
+}
+
+export interface Complaint {
+  /** `in the way`: a directory in the place of something else, which `force` removes. */
+  readonly kind: "missing" | "vanished" | "in the way";
+  /** For a person. */
+  readonly text: string;
+}
