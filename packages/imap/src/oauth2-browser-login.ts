@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { type Server, createServer } from "node:http";
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { BackupError, Secret, throwIfAborted } from "@backup/core";
 import { type Tokens, refusedBy, tokensFrom } from "./oauth2-answers.js";
@@ -28,6 +28,8 @@ const PATIENCE_MS = 15 * 60_000;
 export async function browserLogin(options: BrowserLoginOptions): Promise<Tokens> {
   const { client, authUrl, authParameters, show, signal } = options;
   throwIfAborted(signal);
+  // Here, because every run would load it.
+  const { createServer } = await import("node:http");
   const server = createServer();
   await once(server.listen(0, "127.0.0.1"), "listening");
   try {
