@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { CountReporter } from "./test/support/count-reporter.js";
+import { LongestFirst } from "./test/support/longest-first.js";
 
 function source(path: string): string {
   return fileURLToPath(new URL(`packages/${path}/index.ts`, import.meta.url));
@@ -29,8 +30,9 @@ export default defineConfig({
     // Real servers on shared machines: slow is no failure, hanging is.
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // Most of the time they wait: for a server, for a second to be over.
-    maxWorkers: 2,
+    // More than there are processors: half of the time they wait, for a server or for a second to be over.
+    maxWorkers: 4,
+    sequence: { sequencer: LongestFirst },
     reporters: ["default", new CountReporter()],
     coverage: { include: ["packages/*/src/**/*.ts"] },
   },
