@@ -28,8 +28,8 @@ export default defineConfig({
     include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
     setupFiles: ["test/support/to-exit.ts"],
     // Real servers on shared machines: slow is no failure, hanging is.
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     // More than there are processors: half of the time they wait, for a server or for a second to be over.
     maxWorkers: 4,
     sequence: { sequencer: LongestFirst },

@@ -259,4 +259,4 @@ it("a new UIDVALIDITY, as after a migration, costs less than a hundredth of 10,0
   expect(result).toMatchObject({ exit: 0, report: { added: 0, moved: 10_000, removed: 0, bytes: 0 } });
   expect(proxy.bytes.fromServer).toBeLessThan(0.01 * 10_000 * size);
   expect(await readTree(destination)).toEqual(modelTree(folders));
-}, 120_000);
+}, 180_000);

@@ -64,5 +64,5 @@ test.each(CASES)(
     expect(await runBackup([...args, "--tls-ca", ca])).toExit(0);
     expect(await readTree(destination)).toEqual(expectedTree(await readServer(server)));
   },
-  120_000,
+  180_000,
 );

@@ -93,7 +93,7 @@ describe("a bad line to a real server", () => {
       expect(struck).toBeGreaterThanOrEqual(4);
       expect(saved).toBeGreaterThanOrEqual(2);
     },
-    120_000,
+    180_000,
   );
 
   test.each(KINDS)(
@@ -121,6 +121,6 @@ describe("a bad line to a real server", () => {
         expect(await readTree(destination)).toEqual(expected);
       }
     },
-    60_000,
+    180_000,
   );
 });

@@ -85,7 +85,7 @@ async function keep(source: string): Promise<string> {
 }
 
 describe.each(WAYS)("$name", ({ open }) => {
-  it("holds in every snapshot what the source was then, whatever changed since", { timeout: 240_000 }, async () => {
+  it("holds in every snapshot what the source was then, whatever changed since", { timeout: 600_000 }, async () => {
     const { source, dest, args } = open();
     await mkdir(source, { recursive: true });
     const tree = new RandomTree(source, seededRandom(number));
@@ -163,7 +163,7 @@ it("makes no snapshots where an account can rename nothing, and says so", async 
 });
 
 it("goes on with a snapshot that was interrupted, and changes no published one by that", {
-  timeout: 120_000,
+  timeout: 180_000,
 }, async () => {
   const { source, dest, args } = openHere();
   await mkdir(join(source, "many"), { recursive: true });

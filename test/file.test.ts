@@ -82,7 +82,7 @@ const backUp = (args: readonly string[], ...more: string[]): Promise<Result> =>
 
 describe.each(WAYS)("$name", ({ open, renames }) => {
   it("is equal after every run, whatever changed, and sends what is new and no more", {
-    timeout: 240_000,
+    timeout: 600_000,
   }, async () => {
     for (let round = 0; round < roundsOf(2); round++) {
       const { source, dest, args } = open();
@@ -231,7 +231,7 @@ describe.each(WAYS)("$name", ({ open, renames }) => {
 });
 
 it("goes on when the connection was lost in the middle, and ends as if it had not been", {
-  timeout: 90_000,
+  timeout: 180_000,
 }, async () => {
   const source = place();
   await mkdir(source);

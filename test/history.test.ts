@@ -25,10 +25,10 @@ interface Kind {
 }
 
 const KINDS: readonly Kind[] = [
-  { name: "a directory here", user: "local", kills: roundsOf(12) },
-  { name: "another host, by rsync and SFTP", user: "rsync", remote: REMOTE.rsync, kills: roundsOf(6) },
-  { name: "another host, by SFTP", user: "sftp", remote: REMOTE.sftp, kills: roundsOf(6) },
-  { name: "another host, by rsync alone", user: "rrsync", remote: REMOTE.rrsync, kills: roundsOf(3) },
+  { name: "a directory here", user: "local", kills: roundsOf(8) },
+  { name: "another host, by rsync and SFTP", user: "rsync", remote: REMOTE.rsync, kills: roundsOf(4) },
+  { name: "another host, by SFTP", user: "sftp", remote: REMOTE.sftp, kills: roundsOf(4) },
+  { name: "another host, by rsync alone", user: "rrsync", remote: REMOTE.rrsync, kills: roundsOf(2) },
 ];
 
 /** Its account for runs that are killed. */
@@ -90,7 +90,7 @@ async function openScene({ user, remote }: Kind): Promise<Scene> {
 }
 
 describe.each(KINDS)("snapshots in $name", (kind) => {
-  test("one for each day, each as the account was then, and never changed after", { timeout: 240_000 }, async () => {
+  test("one for each day, each as the account was then, and never changed after", { timeout: 600_000 }, async () => {
     await using scene = await openScene(kind);
     const { root, appender, run } = scene;
     const account = async () => expectedTree(await readServer(server, kind.user));
@@ -143,7 +143,7 @@ describe.each(KINDS)("snapshots in $name", (kind) => {
     expect(await frozen(join(root, "2026/11/01"))).toEqual(middle);
   });
 
-  test("killed at any moment: what has its name is whole, and the next run goes on", { timeout: 400_000 }, async () => {
+  test("killed at any moment: what has its name is whole, and the next run goes on", { timeout: 900_000 }, async () => {
     const user = killed(kind.user);
     await using scene = await openScene({ ...kind, user });
     const { root, appender, run, start } = scene;

@@ -541,7 +541,7 @@ describe("a message", () => {
     expect(await readTree(destination)).toEqual(without(modelTree(server.folders), 3));
     expect(peakBytes).toBeGreaterThan(40 * MIB);
     expect(peakBytes / MIB).toBeLessThan(250);
-  }, 60_000);
+  }, 180_000);
 
   test("with a date that is missing, wrong or before 1970 arrives, and gets its date when there is one", async () => {
     await using directory = await temporaryDirectory();
@@ -664,7 +664,7 @@ describe("an account that shrinks", () => {
       report: { removed: 5000 },
     });
     expect(await readTree(destination)).toEqual(modelTree(server.folders));
-  }, 60_000);
+  }, 180_000);
 
   test("by a folder that goes between LIST and EXAMINE keeps it for this run", async () => {
     await using directory = await temporaryDirectory();

@@ -1,4 +1,4 @@
-import { readdir, rm, stat, utimes } from "node:fs/promises";
+import { readdir, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -7,15 +7,13 @@ import { lost, treeOf } from "./support/after-disaster.js";
 import { type Appender, openAppender } from "./support/appender.js";
 import { type Result, eventsOf, runBackup, startBackup, writeSecret } from "./support/command.js";
 import { startDovecot } from "./support/dovecot.js";
-import { type Folder, lazyBytes, makeFolder, makeMessage, startFakeImap } from "./support/fake-imap.js";
-import { modelTree } from "./support/fake-mirror.js";
 import type { MailServer } from "./support/mail-server.js";
 import { makeMessages } from "./support/messages.js";
 import { type Published, type Seen, readPublished } from "./support/published.js";
 import { type Random, seededRandom } from "./support/random.js";
 import { roundsOf } from "./support/rounds.js";
 import { type TemporaryDirectory, temporaryDirectory } from "./support/temporary-directory.js";
-import { expectedTree, readTree } from "./support/tree.js";
+import { expectedTree } from "./support/tree.js";
 
 const KILLS = roundsOf(200);
 const SMALL = { minBytes: 400, maxBytes: 4000 };
@@ -127,7 +125,7 @@ describe("SIGKILL at any moment", () => {
       expect(await treeOf(destination, account)).toEqual(expectedTree(account));
       expect((await readdir(ours)).toSorted()).toEqual(["checkpoint.json", "report.json", "tmp"]);
     });
-  }, 300_000);
+  }, 1_200_000);
 });
 
 /** The last that it said. */
@@ -220,99 +218,4 @@ class Mailbox {
     const uids = this.#uids.get(folder) ?? [];
     return Array.from({ length: 1 + this.#random.below(limit) }, () => this.#random.pick(uids));
   }
-}
-
-describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
-  const BIG: readonly (readonly [name: string, folders: () => Map<string, Folder>])[] = [
-    ["one large message", () => new Map([["INBOX", makeFolder([makeMessage(1, { bytes: lazyBytes(200_000_000) })])]])],
-    [
-      "many messages",
-      () =>
-        new Map([
-          [
-            "INBOX",
-            makeFolder(
-              Array.from({ length: 60 }, (_, index) => makeMessage(index + 1, { bytes: lazyBytes(2_000_000 + index) })),
-            ),
-          ],
-        ]),
-    ],
-  ];
-
-  test.each(BIG)(
-    "in the transfer of %s ends the run at once, and the next one completes",
-    async (_name, folders) => {
-      await using directory = await temporaryDirectory();
-      await using server = await startFakeImap({ folders: folders() });
-      const run = await start(directory, server);
-      await expect
-        .poll(async () => await bytesIn(run.temporary), { interval: 5, timeout: 20_000 })
-        .toBeGreaterThan(4_000_000);
-      await interrupted(run, signal);
-      expect(await readPublished(run.destination)).toBeInstanceOf(Array);
-      expect(await runBackup(run.args)).toMatchObject({ code: 0, stderr: "" });
-      expect(await readTree(run.destination)).toEqual(modelTree(server.folders));
-    },
-    60_000,
-  );
-
-  test.each(["GREETING", "LIST", "UID FETCH"])("while the server is silent at %s", async (command) => {
-    await using directory = await temporaryDirectory();
-    await using server = await startFakeImap({ folders: new Map([["INBOX", makeFolder(5)]]) });
-    let silent = false;
-    server.fault = (context) => {
-      if (context.command !== command) return undefined;
-      silent = true;
-      return { type: "stall" };
-    };
-    const run = await start(directory, server);
-    await expect.poll(() => silent, { interval: 5, timeout: 10_000 }).toBe(true);
-    await setTimeout(50);
-    await interrupted(run, signal);
-    server.fault = undefined;
-    expect(await runBackup(run.args)).toExit(0);
-    expect(await readTree(run.destination)).toEqual(modelTree(server.folders));
-  });
-});
-
-async function start(
-  directory: TemporaryDirectory,
-  { tlsPort, caFile }: { readonly tlsPort: number; readonly caFile: string },
-) {
-  const secret = await writeSecret(directory.path, "alice.password", "secret");
-  const destination = join(directory.path, "dest");
-  const args = [
-    "imap",
-    "alice",
-    destination,
-    `imaps://localhost:${tlsPort}`,
-    "--srcsecret",
-    secret,
-    "--tls-ca",
-    caFile,
-  ];
-  return { args, destination, temporary: join(destination, ".backup/tmp"), ...startBackup(args) };
-}
-
-/** Sends the signal; the process says so in one line and leaves nothing half behind, within two seconds. */
-async function interrupted(run: Awaited<ReturnType<typeof start>>, signal: NodeJS.Signals): Promise<void> {
-  expect(run.child.exitCode).toBeNull();
-  const sent = performance.now();
-  run.child.kill(signal);
-  const { code, stderr } = await run.result;
-  expect(performance.now() - sent).toBeLessThan(2000);
-  expect({ code, stderr }).toEqual({
-    code: 130,
-    stderr: expect.stringMatching(new RegExp(`^backup: stopped by ${signal};[^\n]*\n$`)),
-  });
-  const left = await readdir(run.destination.concat("/.backup"), { recursive: true }).catch(() => []);
-  expect(left.filter((name) => name !== "tmp" && name !== "checkpoint.json")).toEqual([]);
-}
-
-async function bytesIn(directory: string): Promise<number> {
-  const names = await readdir(directory).catch(() => []);
-  const sizes = await Promise.all(
-    names.map(async (name) => (await stat(join(directory, name)).catch(() => ({ size: 0 }))).size),
-  );
-  return sizes.reduce((sum, size) => sum + size, 0);
 }

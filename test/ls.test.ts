@@ -188,7 +188,7 @@ describe("backup ls", () => {
       expect(none).toMatchObject({ code: 1, stderr: expect.stringMatching(/^backup: there is no backup at /) });
       expect(none.stdout).not.toMatch(/folder/);
     },
-    120_000,
+    180_000,
   );
 
   it("says that there is no backup", async () => {

@@ -65,7 +65,7 @@ beforeAll(async () => {
     await change(server);
     expected.set(name, expectedTree(await readServer(server)));
   }
-}, 120_000);
+}, 180_000);
 afterAll(async () => {
   await Promise.all(Array.from(servers.values(), (server) => server.stop()));
   await directory?.[Symbol.asyncDispose]();
@@ -140,7 +140,7 @@ describe("a fault at every command of", () => {
       if (result.exit !== 0) throw new Error(`${scenario.name} fails without a fault`, { cause: result.error });
       recordings.set(scenario, commands.map(commandName));
     }
-  }, 60_000);
+  }, 180_000);
 
   test.each(SCENARIOS)(
     "$name",

@@ -429,7 +429,7 @@ exit $code`,
     expect(events(result).find(({ type }) => type === "transport")).toMatchObject({ transport: "rsync" });
     expect(await readFile(count, "utf8")).toBe("xx");
     await mirrored(host);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe("secrets", () => {
@@ -475,7 +475,7 @@ describe("secrets", () => {
         }
       check(host.sshd.log(), "the host's log");
     },
-    60_000,
+    180_000,
   );
 });
 

@@ -191,7 +191,7 @@ describe.each(Object.entries<RemoteKind>(REMOTE))("%s", (key, kind) => {
       { inode: three[0]?.inode, links: 2 },
       { inode: three[0]?.inode, links: 2 },
     ]);
-  }, 120_000);
+  }, 180_000);
 
   it("writes nothing in a dry run, and keeps what was deleted when asked to", async () => {
     await change(async (appender) => {
@@ -211,7 +211,7 @@ describe.each(Object.entries<RemoteKind>(REMOTE))("%s", (key, kind) => {
     expect(inbox?.messages.map(({ uid }) => uid)).toContain(3);
     expect(done(await mirror("a"))).toMatchObject({ added: 0, removed: 1, kept: 0 });
     await expectMirrored("a");
-  }, 120_000);
+  }, 180_000);
 
   it("takes any name of a directory for what it is", async () => {
     const name = `-rf it's a "name" $(touch x) \`touch y\` ; * ~ %41 \\ # ünï 日本語/-o deep`;
@@ -254,7 +254,7 @@ describe("what is on its way", () => {
       expect(await leftovers(host, "a")).toEqual([]);
       expect(await readdir(spool)).toEqual([]);
     },
-    60_000,
+    180_000,
   );
 });
 

@@ -16,8 +16,8 @@ import { contentsOf, restoredBy, totalOf } from "./support/restored.js";
 import { roundsOf } from "./support/rounds.js";
 import { type TemporaryDirectory, temporaryDirectory } from "./support/temporary-directory.js";
 
-const KILLS = roundsOf(40);
-const CUTS = roundsOf(6);
+const KILLS = roundsOf(20);
+const CUTS = roundsOf(3);
 /** In one account before the next one. */
 const KILLS_EACH = 5;
 
@@ -76,7 +76,7 @@ describe("a restore that is cut off", () => {
     ["Cyrus", startCyrus],
   ] as const)(
     `by SIGKILL, at any moment, ${KILLS} times: the next one brings the rest, to %s, and nothing twice`,
-    { timeout: 300_000 },
+    { timeout: 900_000 },
     async (_, start) => {
       const users = Array.from({ length: Math.ceil(KILLS / KILLS_EACH) }, (__, index) => `user${index}`);
       await using target = await start({ users: Object.fromEntries(users.map((user) => [user, "secret"])) });
@@ -115,7 +115,7 @@ describe("a restore that is cut off", () => {
   );
 
   test(`by lost connections, ${CUTS} times: it goes on by itself, and nothing is there twice`, {
-    timeout: 200_000,
+    timeout: 600_000,
   }, async () => {
     const users = Array.from({ length: CUTS }, (_, index) => `user${index}`);
     await using target = await startDovecot({ users: Object.fromEntries(users.map((user) => [user, "secret"])) });

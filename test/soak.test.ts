@@ -4,12 +4,12 @@ import { soak } from "./support/soak/soak.js";
 
 /** What `npm run soak` was asked for, as JSON; otherwise a short one of each server. */
 const asked = process.env["SOAK"];
-const SHORT = { seed: 7, rounds: roundsOf(12), remote: false } as const;
+const SHORT = { seed: 7, rounds: roundsOf(8), remote: false } as const;
 const SOAKS: readonly Omit<Parameters<typeof soak>[0], "say">[] =
   asked === undefined
     ? [
         { ...SHORT, server: "dovecot" },
-        { ...SHORT, server: "cyrus", rounds: roundsOf(4) },
+        { ...SHORT, server: "cyrus", rounds: roundsOf(3) },
       ]
     : [JSON.parse(asked)];
 
@@ -18,5 +18,5 @@ test.each(SOAKS)(
   async (options) => {
     await soak({ ...options, say: asked === undefined ? () => {} : (line) => void process.stdout.write(`${line}\n`) });
   },
-  asked === undefined ? 300_000 : 0,
+  asked === undefined ? 900_000 : 0,
 );

@@ -154,7 +154,7 @@ describe.each([
     proxy.fault = undefined;
     await said(watching, " 1 new,");
     await terminate(watching);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe("backup imap --watch", () => {

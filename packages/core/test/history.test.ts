@@ -352,7 +352,7 @@ describe("a history", () => {
     }
   });
 
-  it("holds in every snapshot what the source held, wherever runs are killed", { timeout: 120_000 }, async () => {
+  it("holds in every snapshot what the source held, wherever runs are killed", { timeout: 180_000 }, async () => {
     const mail = fc.record({ id: fc.integer({ min: 0, max: 8 }), label: fc.constantFrom("", "S", "F") });
     const data = fc
       .uniqueArray(

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { roundsOf } from "../../../test/support/rounds.js";
 import { compare } from "../src/compare.js";
 import { unlikelyMoved } from "../src/deletion-limit.js";
 import {
@@ -76,7 +77,7 @@ const step = fc.record({
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
 describe("runs that are killed, fail and meet a changed destination", () => {
-  it("lose nothing that is wanted, and converge on the next good run", { timeout: 60_000 }, async () => {
+  it("lose nothing that is wanted, and converge on the next good run", { timeout: 180_000 }, async () => {
     const world = fc.record({
       steps: fc.array(step, { minLength: 1, maxLength: 4 }),
       last: fc.option(listing, { nil: undefined }),
@@ -99,11 +100,11 @@ describe("runs that are killed, fail and meet a changed destination", () => {
         if (last) source.data = last;
         await goodRun(source, store, foreign);
       }),
-      { numRuns: 2500 },
+      { numRuns: roundsOf(1000) },
     );
   });
 
-  it("converge from every single step at which they can be killed", { timeout: 60_000 }, async () => {
+  it("converge from every single step at which they can be killed", { timeout: 180_000 }, async () => {
     const world = fc.record({
       before: listing,
       after: listing,
@@ -136,7 +137,7 @@ describe("runs that are killed, fail and meet a changed destination", () => {
           expect(kill).toBeLessThan(steps + 500);
         }
       }),
-      { numRuns: 120 },
+      { numRuns: roundsOf(80) },
     );
   });
 });
@@ -330,7 +331,7 @@ describe("compare, plan and removals", () => {
         expect(delta.items).toBe(wanted.length);
         expect(delta.held).toBe(new Set(files.map(({ identity }) => identity.id)).size);
       }),
-      { numRuns: 5000 },
+      { numRuns: roundsOf(3000) },
     );
   });
 
@@ -415,7 +416,7 @@ describe("compare, plan and removals", () => {
         // What is proven and transferred all the same has its target taken.
         for (const { item } of proven) if (work.puts.includes(item)) expect(occupied.has(targetOf(item))).toBe(true);
       }),
-      { numRuns: 3000 },
+      { numRuns: roundsOf(2000) },
     );
   });
 
