@@ -30,6 +30,7 @@ export default defineConfig({
     // Real servers on shared machines: slow is no failure, hanging is.
     testTimeout: 180_000,
     hookTimeout: 180_000,
+    expect: { poll: { timeout: 60_000 } },
     // More than there are processors: half of the time they wait, for a server or for a second to be over.
     maxWorkers: 4,
     sequence: { sequencer: LongestFirst },

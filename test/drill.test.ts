@@ -264,6 +264,6 @@ async function untilThere(target: MailServer): Promise<string> {
       if (!found) throw new Error("no folder yet");
       return found.path;
     },
-    { timeout: 20_000, interval: 5 },
+    { timeout: 60_000, interval: 5 },
   );
 }

@@ -120,7 +120,7 @@ async function mirror(
   const way = { port: meddler.port, security, timeoutMs: 10_000, connections, secureContext };
   const result = await mirrorFake({ tlsPort: meddler.port, ca: certificate.cert }, destination, { ...way, ...options });
   const seconds = (performance.now() - began) / 1000;
-  await vi.waitUntil(() => meddler.open === 0, { interval: 5, timeout: 10_000 });
+  await vi.waitUntil(() => meddler.open === 0, { interval: 5, timeout: 60_000 });
   return { result, commands: meddler.commands, seconds };
 }
 

@@ -147,7 +147,7 @@ describe("backup run plan.yaml", () => {
     const stalling = action("alice", { server: `imaps://localhost:${silent.tlsPort}`, "tls-ca": silent.caFile });
     const file = await planOf([stalling, action("bob"), action("carol")], { concurrency: 1 });
     const { child, result } = startBackup(["run", file]);
-    await expect.poll(() => silent.commands.join("\n"), { interval: 10, timeout: 10_000 }).toContain("LIST");
+    await expect.poll(() => silent.commands.join("\n"), { interval: 10, timeout: 60_000 }).toContain("LIST");
     const sent = performance.now();
     child.kill("SIGTERM");
     const { code, stdout, stderr } = await result;
@@ -302,7 +302,7 @@ describe("on a terminal", () => {
     silent.fault = ({ command }) => (command === "LIST" ? { type: "stall" } : undefined);
     const stalling = { server: `imaps://localhost:${silent.tlsPort}`, "tls-ca": silent.caFile, user: "alice" };
     const { child, ended, screen } = startOnTerminal(await planOf(USERS.map((user) => action(user, stalling))));
-    await expect.poll(screen, { timeout: 10_000 }).toMatch(/looking for changes[^]*looking for changes/);
+    await expect.poll(screen, { timeout: 60_000 }).toMatch(/looking for changes[^]*looking for changes/);
     expect(screen()).toContain("\x1b[?25l");
     for (let press = 0; press < times; press++) child.stdin.write("\x03");
     const [code] = await ended;

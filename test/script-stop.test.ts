@@ -22,7 +22,7 @@ describe("SIGTERM", () => {
     child.stdout?.on("data", (data: Buffer) => {
       shown += data.toString();
     });
-    await expect.poll(() => isThere(shown), { interval: 10, timeout: 20_000 }).toBe(true);
+    await expect.poll(() => isThere(shown), { interval: 10, timeout: 60_000 }).toBe(true);
     const processes = await descendantsOf(child.pid ?? 0);
     expect(processes.length).toBeGreaterThan(0);
     const sent = performance.now();

@@ -33,7 +33,7 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
       await using server = await startFakeImap({ folders: folders() });
       const run = await start(directory, server);
       await expect
-        .poll(async () => await bytesIn(run.temporary), { interval: 5, timeout: 20_000 })
+        .poll(async () => await bytesIn(run.temporary), { interval: 5, timeout: 60_000 })
         .toBeGreaterThan(4_000_000);
       await interrupted(run, signal);
       expect(await readPublished(run.destination)).toBeInstanceOf(Array);
@@ -53,7 +53,7 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
       return { type: "stall" };
     };
     const run = await start(directory, server);
-    await expect.poll(() => silent, { interval: 5, timeout: 10_000 }).toBe(true);
+    await expect.poll(() => silent, { interval: 5, timeout: 60_000 }).toBe(true);
     await setTimeout(50);
     await interrupted(run, signal);
     server.fault = undefined;

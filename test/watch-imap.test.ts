@@ -16,7 +16,7 @@ import { startProxy } from "./support/proxy.js";
 import { type TemporaryDirectory, temporaryDirectory } from "./support/temporary-directory.js";
 import { expectedTree, readTree } from "./support/tree.js";
 
-const SOON = { timeout: 20_000, interval: 50 } as const;
+const SOON = { timeout: 60_000, interval: 50 } as const;
 const WITHOUT_NOTIFY =
   "imap_capability = IMAP4rev1 SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS LIST-EXTENDED LIST-STATUS CONDSTORE QRESYNC LITERAL+ UNSELECT";
 

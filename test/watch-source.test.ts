@@ -129,7 +129,7 @@ describe.each([
     await change((appender) => appender.append("Sent Items", makeMessages({ count: 1, seed: 4 })));
     // Some beats later.
     await expect
-      .poll(() => watched.said.filter((line) => line.includes("NOOP")).length, { timeout: 5000 })
+      .poll(() => watched.said.filter((line) => line.includes("NOOP")).length, { timeout: 60_000 })
       .toBeGreaterThan(5);
     expect(watched.heard).toBe(1);
   });

@@ -129,7 +129,7 @@ describe("a hook", () => {
     const reason = new BackupError("ABORTED", "stopped by SIGTERM");
     const running = runHooks([[hook]], context({ signal: stop.signal }));
     await expect
-      .poll(() => readFile(at("out"), "utf8").catch(() => ""), { interval: 10, timeout: 10_000 })
+      .poll(() => readFile(at("out"), "utf8").catch(() => ""), { interval: 10, timeout: 60_000 })
       .toMatch(/\n/);
     const began = performance.now();
     stop.abort(reason);

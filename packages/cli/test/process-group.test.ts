@@ -24,7 +24,7 @@ describe("a process group", () => {
     expect(await waitForGroup(group, { signal: never(), graceMs: 0 })).toEqual({ code: 3, signal: null });
     // Between fork(2) and execve(2) it is still called bash.
     await expect
-      .poll(() => membersOf(group.pid).map(({ name }) => name), { interval: 10, timeout: 10_000 })
+      .poll(() => membersOf(group.pid).map(({ name }) => name), { interval: 10, timeout: 60_000 })
       .toEqual(["sleep"]);
     expect(await waitForGroup(group, { signal: AbortSignal.abort(), graceMs: 1000 })).toEqual({
       code: 3,
@@ -36,7 +36,7 @@ describe("a process group", () => {
   it("is ended down to the last, also when the program goes at once and the others take their time", async () => {
     const stop = new AbortController();
     const group = await start("bash -c 'trap \"sleep 0.5; exit\" TERM; while :; do sleep 0.05; done' & wait");
-    await expect.poll(() => membersOf(group.pid).length, { interval: 10, timeout: 10_000 }).toBeGreaterThan(2);
+    await expect.poll(() => membersOf(group.pid).length, { interval: 10, timeout: 60_000 }).toBeGreaterThan(2);
     const waiting = waitForGroup(group, { signal: stop.signal, graceMs: 5000 });
     const began = performance.now();
     stop.abort();
@@ -50,7 +50,7 @@ describe("a process group", () => {
     const group = await start("set -m; sleep 60 & timeout 60 sleep 60 & wait");
     const names = (): readonly string[] => membersOf(group.pid).map(({ name }) => name);
     await expect
-      .poll(() => names().toSorted(), { interval: 10, timeout: 10_000 })
+      .poll(() => names().toSorted(), { interval: 10, timeout: 60_000 })
       .toEqual(["bash", "sleep", "sleep", "timeout"]);
     expect(new Set(membersOf(group.pid).map((member) => member.group)).size).toBeGreaterThan(2);
     await waitForGroup(group, { signal: AbortSignal.abort(), graceMs: 5000 });
@@ -67,7 +67,7 @@ describe("a process group", () => {
   it("counts no process that has ended and that nobody has waited for", async () => {
     // Its parent goes to sleep in its place and never asks.
     const group = await start("true & exec sleep 60");
-    await expect.poll(() => membersOf(group.pid).map(({ name }) => name), { timeout: 10_000 }).toEqual(["sleep"]);
+    await expect.poll(() => membersOf(group.pid).map(({ name }) => name), { timeout: 60_000 }).toEqual(["sleep"]);
     await waitForGroup(group, { signal: AbortSignal.abort(), graceMs: 1000 });
   });
 

@@ -10,7 +10,7 @@ import { readTree } from "../../../test/support/tree.js";
 import { imapType } from "../src/types/imap.js";
 import { watchAction } from "../src/watch-action.js";
 
-const SOON = { timeout: 20_000, interval: 20 } as const;
+const SOON = { timeout: 60_000, interval: 20 } as const;
 /** As it is, a thousand times as fast. */
 const FAST: Partial<FollowTiming> = { quietMs: 2, passMs: 300, backOff: { firstMs: 5, longestMs: 50 } };
 const NEVER = 3_600_000;

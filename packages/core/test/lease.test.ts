@@ -97,8 +97,7 @@ describe("takeLease", () => {
     const file = new PlainFile();
     {
       await using _lease = await takeLease(file, "dest", timing);
-      await sleep(100);
-      expect(file.beats).toBeGreaterThan(3);
+      await expect.poll(() => file.beats, { interval: 5 }).toBeGreaterThan(3);
     }
     const { beats } = file;
     await sleep(50);
