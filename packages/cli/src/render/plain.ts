@@ -78,6 +78,8 @@ export function plainRenderer(
         case "restored":
           progress?.close();
           return say(formatRestored(event.report));
+        // For programs alone.
+        case "lease":
         default:
           return undefined;
       }
