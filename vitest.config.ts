@@ -3,25 +3,20 @@ import { defineConfig } from "vitest/config";
 import { CountReporter } from "./test/support/count-reporter.js";
 import { LongestFirst } from "./test/support/longest-first.js";
 
-function source(path: string): string {
-  return fileURLToPath(new URL(`packages/${path}/index.ts`, import.meta.url));
-}
-
 export default defineConfig({
   resolve: {
     // Tests run the sources: no build is needed, and coverage and stack traces point at them.
     alias: [
-      { find: /^@backup\/core$/, replacement: source("core/src") },
-      { find: /^@backup\/core\/testing$/, replacement: source("core/src/testing") },
-      { find: /^@backup\/file$/, replacement: source("file/src") },
-      { find: /^@backup\/imap$/, replacement: source("imap/src") },
-      { find: /^@backup\/imap\/server$/, replacement: source("imap/src").replace("index", "server") },
-      { find: /^@backup\/mail$/, replacement: source("mail/src") },
-      { find: /^@backup\/transport-rsync$/, replacement: source("transport-rsync/src") },
       {
-        find: /^@backup\/transport-rsync\/remote$/,
-        replacement: source("transport-rsync/src").replace("index", "remote"),
+        find: /^@backup\/core\/testing$/,
+        replacement: fileURLToPath(new URL("packages/core/src/testing/index.ts", import.meta.url)),
       },
+      // `@backup/imap/server` is packages/imap/src/server.ts.
+      {
+        find: /^@backup\/([\w-]+)\/([\w-]+)$/,
+        replacement: fileURLToPath(new URL("packages/$1/src/$2.ts", import.meta.url)),
+      },
+      { find: /^@backup\/([\w-]+)$/, replacement: fileURLToPath(new URL("packages/$1/src/index.ts", import.meta.url)) },
     ],
   },
   test: {

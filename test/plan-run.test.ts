@@ -11,7 +11,7 @@ import { runPlanSession } from "../packages/cli/src/plan-session.js";
 import type { Plan } from "../packages/cli/src/plan/plan.js";
 import { manyRenderer } from "../packages/cli/src/render/many.js";
 import { Turns } from "../packages/cli/src/turns.js";
-import { imapType } from "../packages/cli/src/types/imap.js";
+import { PLUGINS, imapType } from "../packages/cli/test/support/types.js";
 import { fillAccount, readServer } from "./support/account.js";
 import { type Result, runBackup, startBackup, writeSecret } from "./support/command.js";
 import { startDovecot } from "./support/dovecot.js";
@@ -330,10 +330,10 @@ describe("actions on one destination", () => {
       allowDeletes: false,
       dryRun: false,
     };
-    const create = (name: string, dest: string) => ({
-      action: imapType.create({ ...more, ...flags, name, dest, user: "alice" }),
-      hooks: NO_HOOKS,
-    });
+    const create = (name: string, dest: string) => {
+      const args = { ...more, ...flags, name, dest, user: "alice" };
+      return { action: imapType.create(args), hooks: NO_HOOKS };
+    };
     const plan: Plan = {
       file: "plan.yaml",
       limits: { concurrency: 4, perHost: 4 },
@@ -351,6 +351,7 @@ describe("actions on one destination", () => {
       secrets: directory.path,
       // Part of a script's run: it prints no list.
       env: { BACKUP_JOURNAL: at("journal") },
+      plugins: PLUGINS,
       allowToEnd: () => {},
       onLeave: () => {},
     };

@@ -1,4 +1,4 @@
-import { SUBCOMMANDS } from "../../packages/cli/src/commands/all.js";
+import { PLUGINS, SUBCOMMANDS } from "../../packages/cli/test/support/types.js";
 import { makeParser } from "../../packages/cli/src/parser.js";
 
 export interface Parsed {
@@ -10,7 +10,7 @@ export interface Parsed {
 /** What the command line understands, without doing it. @throws BackupError USAGE, as it would say */
 export async function parseCommand(argv: readonly string[]): Promise<Parsed> {
   let parsed: Parsed | undefined;
-  await makeParser(argv, "0", async ({ name }, args) => {
+  await makeParser({ argv, version: "0", plugins: PLUGINS }, async ({ name }, args) => {
     parsed = { command: name, args: { ...args } };
   }).parseAsync();
   if (parsed) return parsed;

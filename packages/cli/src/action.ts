@@ -1,4 +1,4 @@
-import type { BackupError, EventSink, Report } from "@backup/core";
+import type { BackupError, EventSink, PluginRegistry, Report } from "@backup/core";
 
 /** What an action gets besides its arguments. */
 export interface ActionContext {
@@ -9,6 +9,7 @@ export interface ActionContext {
   /** Directory of secrets. */
   readonly secrets: string;
   readonly env: NodeJS.ProcessEnv;
+  readonly plugins: PluginRegistry;
 }
 
 /** One thing to back up to one destination. */

@@ -6,8 +6,8 @@ import { makeParser } from "./parser.js";
 import { tellError } from "./render/error.js";
 import { isToldAtEnd } from "./render/outcome.js";
 import { failedWith } from "./result.js";
-import { ACTION_TYPES } from "./types/all.js";
-import { SUBCOMMANDS } from "./commands/all.js";
+import { subcommands } from "./commands/all.js";
+import { builtInPlugins } from "./plugins.js";
 import { version } from "./version.js";
 
 /** Runs the command line; resolves to the exit status. Prints, and never throws. */
@@ -20,9 +20,10 @@ export async function run(given: readonly string[], env: NodeJS.ProcessEnv): Pro
     for (const each of leaving.splice(0)) each();
   };
   const { signal, dispose, allowToEnd } = abortOnSignals(leave);
-  const context = { signal, debug, env, secrets: env.BACKUP_DIR ?? "/backup", allowToEnd };
+  const plugins = builtInPlugins();
+  const context = { signal, debug, env, secrets: env.BACKUP_DIR ?? "/backup", allowToEnd, plugins };
   let status: number = EXIT.done;
-  const parser = makeParser(argv, version(), async (command, args) => {
+  const parser = makeParser({ argv, version: version(), plugins }, async (command, args) => {
     const output = outputOf(args, env);
     const full: CommandContext = { ...context, ...output, onLeave: (each) => void leaving.push(each) };
     status = await command.run({ ...args, ...output } as never, full);
@@ -39,7 +40,7 @@ export async function run(given: readonly string[], env: NodeJS.ProcessEnv): Pro
     };
     let isNoted = false;
     try {
-      isNoted = noteWrongUsage(argv, env, error);
+      isNoted = noteWrongUsage(argv, { env, plugins }, error);
     } catch (problem) {
       tellError(problem, told);
     }
@@ -59,10 +60,14 @@ function outputOf(args: object, env: NodeJS.ProcessEnv): Pick<CommandContext, "j
 }
 
 /** An action of a script that never began is missing from the backup like any other that failed: whether it was one. */
-function noteWrongUsage(argv: readonly string[], env: NodeJS.ProcessEnv, error: unknown): boolean {
+function noteWrongUsage(
+  argv: readonly string[],
+  { env, plugins }: Pick<CommandContext, "env" | "plugins">,
+  error: unknown,
+): boolean {
   const journal = env[JOURNAL];
-  const names = new Set<string | undefined>(SUBCOMMANDS.map(({ name }) => name.split(" ")[0]));
-  const types = new Set<string | undefined>(ACTION_TYPES.map(({ name }) => name));
+  const names = new Set<string | undefined>(subcommands(plugins).map(({ name }) => name.split(" ")[0]));
+  const types = new Set<string | undefined>(plugins.actions.map(({ name }) => name));
   // What follows an option may be a secret.
   const first = argv.findIndex((word) => word.startsWith("-"));
   const words = first < 0 ? argv : argv.slice(0, first);

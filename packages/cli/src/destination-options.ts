@@ -1,6 +1,7 @@
-import { BackupError } from "@backup/core";
-import { checkHome } from "./check-home.js";
+import { BackupError, camelCase, checkHome } from "@backup/core";
+import { HOST_OPTIONS, type HostArguments, checkHostOptions } from "@backup/transport-rsync/options";
 import type { ActionOption } from "./types/action-type.js";
+import { toOptions } from "./types/to-options.js";
 
 /** What an option of yargs may be for a destination: the words of `backup … DEST`. */
 export const DESTINATION_OPTIONS = {
@@ -22,18 +23,7 @@ export const DESTINATION_OPTIONS = {
     choices: ["rsync", "sftp"],
     describe: "How files reach another host; default: rsync where both ends have it, else SFTP",
   },
-  "ssh-port": { type: "number", requiresArg: true, describe: "Port of the host's ssh server" },
-  "ssh-config": { type: "string", requiresArg: true, describe: "File for ssh instead of ~/.ssh/config" },
-  "known-hosts": {
-    type: "string",
-    requiresArg: true,
-    describe: "File of host keys; default /backup/known_hosts where there is a /backup, else ~/.ssh/known_hosts",
-  },
-  "host-key-fingerprint": {
-    type: "string",
-    requiresArg: true,
-    describe: "SHA256:… that the host's key must have at the first contact",
-  },
+  ...toOptions(HOST_OPTIONS),
   spool: {
     type: "string",
     requiresArg: true,
@@ -46,15 +36,11 @@ export const DESTINATION_OPTIONS = {
 const REMOTE_ONLY = Object.keys(DESTINATION_OPTIONS);
 
 /** The destination's options as yargs gives them. */
-export interface DestinationArguments {
+export interface DestinationArguments extends HostArguments {
   readonly dest: string;
   readonly dstsecret?: string | undefined;
   readonly dstpassphrase?: string | undefined;
   readonly transport?: "rsync" | "sftp" | undefined;
-  readonly sshPort?: number | undefined;
-  readonly sshConfig?: string | undefined;
-  readonly knownHosts?: string | undefined;
-  readonly hostKeyFingerprint?: string | undefined;
   readonly spool?: string | undefined;
   readonly bwlimit?: number | undefined;
   /** Seconds. */
@@ -74,20 +60,11 @@ export function checkDestinationOptions(args: DestinationArguments): void {
     DEST: args.dest,
     "--dstsecret": args.dstsecret,
     "--dstpassphrase": args.dstpassphrase,
-    "--ssh-config": args.sshConfig,
-    "--known-hosts": args.knownHosts,
     "--spool": args.spool,
   });
-  const { sshPort: port, bwlimit: limit, hostKeyFingerprint: fingerprint } = args;
-  if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536))
-    throw usage("--ssh-port takes a port, a number from 1 to 65535");
+  checkHostOptions(args);
+  const { bwlimit: limit } = args;
   if (limit !== undefined && !(limit > 0)) throw usage("--bwlimit takes a number of KiB a second, greater than 0");
-  if (fingerprint !== undefined && !/^SHA256:[A-Za-z0-9+/]{43}=?$/.test(fingerprint))
-    throw usage("--host-key-fingerprint takes SHA256: and 43 letters, as ssh-keygen -l -f KEY.pub prints it");
-}
-
-export function camelCase(name: string): string {
-  return name.replace(/-([a-z])/g, (_all, letter: string) => letter.toUpperCase());
 }
 
 function usage(message: string): BackupError {

@@ -1,5 +1,5 @@
 import { access, constants } from "node:fs/promises";
-import { BackupError, LocalStore, type Store, systemCode } from "@backup/core";
+import { type AnyActionPlugin, BackupError, LocalStore, type Store, camelCase, systemCode } from "@backup/core";
 import { parseRemote } from "@backup/transport-rsync/remote";
 import type { ActionContext } from "./action.js";
 import { type DestinationArguments, remoteOptionsGiven } from "./destination-options.js";
@@ -7,6 +7,17 @@ import { problemsOf } from "./problems-of.js";
 
 /** Silence after which a host counts as lost, seconds. */
 const TIMEOUT_S = 60;
+
+/** What of an action's arguments is said of its destination: on this machine, no option that is the source's own too. */
+export function destinationOf(
+  { options }: Pick<AnyActionPlugin, "options">,
+  args: DestinationArguments,
+): DestinationArguments {
+  if (parseRemote(args.dest)) return args;
+  const own = new Set(Object.keys(options).flatMap((name) => [name, camelCase(name)]));
+  const rest = Object.entries(args).filter(([name]) => !own.has(name));
+  return { ...Object.fromEntries(rest), dest: args.dest };
+}
 
 /**
  * The store that DEST names. One on another host begins to connect at once, and what fails shows at its first use.

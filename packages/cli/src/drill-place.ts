@@ -2,15 +2,15 @@ import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BackupError, type DrillPlace, drillInto, systemCode } from "@backup/core";
+import { BackupError, type DrillPlace, atExit, drillInto, systemCode } from "@backup/core";
+import type { AccountArguments } from "@backup/imap/options";
 import type { ActionContext } from "./action.js";
-import { atExit } from "./at-exit.js";
 import type { OpenBackup } from "./open-backup.js";
-import { type AccountArguments, accountContext } from "./types/imap-account.js";
+import { contextFor } from "./types/action-of-plugin.js";
 import { accountAt } from "./verify-server.js";
 
 /** Options that say where a drill restores to. */
-export interface DrillPlaceArguments extends Omit<AccountArguments, "user" | "server" | "connections" | "folder"> {
+export interface DrillPlaceArguments extends Omit<AccountArguments, "user" | "server" | "connections"> {
   readonly server?: string | undefined;
   readonly user?: string | undefined;
 }
@@ -32,7 +32,8 @@ export async function openDrillPlace(
   const { user, tlsCa, timeout } = account;
   // Loaded when used: it costs start-up time.
   const { openImapDrill } = await import("@backup/imap");
-  const place = await openImapDrill({ user, server, tlsCa, timeoutMs: timeout * 1000 }, accountContext(args, context));
+  const inner = contextFor(args, context);
+  const place = await openImapDrill({ user, server, tlsCa, timeoutMs: timeout * 1000 }, inner);
   return { place, account: `${user} at ${server}` };
 }
 

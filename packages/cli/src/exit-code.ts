@@ -6,6 +6,8 @@ export const EXIT = { done: 0, failed: 1, usage: 2, partial: 3, unreported: 4, i
 const USAGE: ReadonlySet<BackupError["code"]> = new Set([
   "NOTHING_SELECTED",
   "PLAN_INVALID",
+  "PLUGIN_INVALID",
+  "PLUGIN_MISSING",
   "PLUGIN_UNKNOWN",
   "SCRIPT_MISSING",
   "SECRET_MISSING",

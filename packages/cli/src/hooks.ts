@@ -1,6 +1,13 @@
-import { BackupError, isBackupError, systemCode } from "@backup/core";
+import {
+  BackupError,
+  type Ended,
+  type ProcessGroup,
+  isBackupError,
+  startGroup,
+  systemCode,
+  waitForGroup,
+} from "@backup/core";
 import { ENVIRONMENT } from "./environment.js";
-import { type Ended, type ProcessGroup, startGroup, waitForGroup } from "./process-group.js";
 import type { SessionResult } from "./result.js";
 
 /** A program and its arguments; no shell reads them. */

@@ -1,9 +1,11 @@
+import type { Positional } from "@backup/core";
 import type { Options } from "yargs";
-import { SUBCOMMANDS } from "./commands/all.js";
-import type { Positional, Subcommand } from "./commands/subcommand.js";
+import { subcommands } from "./commands/all.js";
+import type { Subcommand } from "./commands/subcommand.js";
 import { COMMON_OPTIONS } from "./common-options.js";
 import { ENVIRONMENT } from "./environment.js";
 import { EXIT_STATUSES } from "./exit-statuses.js";
+import { builtInPlugins } from "./plugins.js";
 import { type Tagged, escapeText, list, literal, section } from "./manual-mdoc.js";
 import { DESCRIPTION, FILES, SEE_ALSO } from "./manual-texts.js";
 
@@ -12,20 +14,21 @@ const DATE = "November 23, 2026";
 
 /** The manual page, in mdoc(7), made from what the parser is made from. */
 export function manualPage(version: string): string {
+  const commands = subcommands(builtInPlugins());
   return [
     '.\\" Made by npm run manual. Change packages/cli/src instead.',
     `.Dd ${DATE}`,
     ".Dt BACKUP 1",
     `.Os "backup ${version}"`,
     section("Name", ".Nm backup", ".Nd back up mail accounts to a directory here or on any host that ssh reaches"),
-    section("Synopsis", ...SUBCOMMANDS.map(synopsis)),
+    section("Synopsis", ...commands.map(synopsis)),
     section("Description", ...DESCRIPTION.flatMap((text, index) => [...(index > 0 ? [".Pp"] : []), escapeText(text)])),
-    section("Commands", ...SUBCOMMANDS.map(describeCommand)),
+    section("Commands", ...commands.map(describeCommand)),
     section("Options of every command", list(tagsOf(COMMON_OPTIONS))),
     section("Environment", list(ENVIRONMENT.map(({ name, text }) => ({ tag: `Ev ${name}`, text })))),
     section("Files", list(FILES.map(({ path, text }) => ({ tag: `Pa ${path}`, text })))),
     section("Exit status", list(EXIT_STATUSES.map(({ status, text }) => ({ tag: `${status}`, text })))),
-    section("Examples", SUBCOMMANDS.flatMap(({ examples }) => examples.map(example)).join("\n.Pp\n")),
+    section("Examples", commands.flatMap(({ examples }) => examples.map(example)).join("\n.Pp\n")),
     section("See also", ...SEE_ALSO),
     "",
   ].join("\n");

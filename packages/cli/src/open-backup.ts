@@ -4,7 +4,7 @@ import {
   type Day,
   type Inventory,
   type Layout,
-  type Plugin,
+  type AnyActionPlugin,
   type Store,
   chooseDay,
   readBackup,
@@ -14,7 +14,6 @@ import {
 import type { ActionContext } from "./action.js";
 import { openDestination } from "./destination.js";
 import { type LookingArguments, dayOf } from "./looking-options.js";
-import { plugins } from "./plugins.js";
 
 /** A backup that is there, for a command that looks at it or takes from it. */
 export interface OpenAny extends AsyncDisposable {
@@ -23,7 +22,7 @@ export interface OpenAny extends AsyncDisposable {
   readonly backup: Backup;
   /** `Source.id` up to its first colon: the word after `backup` that made it. */
   readonly type: string;
-  readonly plugin: Plugin;
+  readonly plugin: AnyActionPlugin;
   readonly inventory: Inventory | undefined;
   /** Undefined: it is a mirror, without history. */
   readonly history: OpenHistory | undefined;
@@ -43,7 +42,7 @@ export interface OpenHistory {
   readonly days: readonly Day[];
 }
 
-type OpenContext = Pick<ActionContext, "onEvent" | "secrets" | "env" | "signal">;
+type OpenContext = Pick<ActionContext, "onEvent" | "secrets" | "env" | "signal" | "plugins">;
 
 /**
  * Opens the backup that DEST names, of a history the snapshot that is asked for or the newest. Writes nothing.
@@ -56,7 +55,7 @@ export async function openAny(args: LookingArguments, context: OpenContext): Pro
     const store = history ? within(destination, history.day) : destination;
     const backup = await readBackup(store, context.signal);
     const [type = ""] = backup.source.split(":", 1);
-    const plugin = await plugins.load(type);
+    const plugin = context.plugins.action(type);
     const dispose = () => destination[Symbol.asyncDispose]();
     return { store, backup, type, plugin, inventory: backup.inventory, history, [Symbol.asyncDispose]: dispose };
   } catch (error) {
@@ -69,7 +68,7 @@ export async function openAny(args: LookingArguments, context: OpenContext): Pro
 export async function openBackup(args: LookingArguments, context: OpenContext): Promise<OpenBackup> {
   const opened = await openAny(args, context);
   const { plugin, store, backup } = opened;
-  if (plugin.kind === "source") return { ...opened, layout: plugin.layout };
+  if (plugin.kind === "source") return { ...opened, layout: await plugin.layout() };
   await opened[Symbol.asyncDispose]();
   const message = `${store.name} holds the directory tree ${backup.source}, and this is for mail; its files are there as they were`;
   throw new BackupError("USAGE", message);

@@ -1,7 +1,11 @@
-import { PluginRegistry } from "@backup/core";
+import { type LoadedPlugin, PluginRegistry } from "@backup/core";
+import { filePlugin } from "@backup/file/plugin";
+import { imapPlugin } from "@backup/imap/plugin";
 
-/** Every type of data that this program knows. Loaded when used: each costs start-up time. */
-export const plugins = new PluginRegistry({
-  file: async () => (await import("@backup/file")).filePlugin,
-  imap: async () => (await import("@backup/imap")).imapPlugin,
-});
+/** The plugins that come along, in the order in which help lists them. Each loads what does its work when it is used. */
+const BUILT_IN: readonly LoadedPlugin[] = [{ plugin: imapPlugin }, { plugin: filePlugin }];
+
+/** Those alone. */
+export function builtInPlugins(): PluginRegistry {
+  return new PluginRegistry(BUILT_IN);
+}

@@ -16,11 +16,11 @@ export async function runOne(
   { dryRun }: { readonly dryRun: boolean },
   context: CommandContext,
 ): Promise<number> {
-  const { signal, debug, secrets, env, json, quiet } = context;
+  const { signal, debug, secrets, env, plugins, json, quiet } = context;
   const isPart = env[JOURNAL] !== undefined;
   const renderer = rendererFor(context);
   context.onLeave(() => renderer.close());
-  const inner: ActionContext = { onEvent: renderer.event.bind(renderer), signal, debug, secrets, env };
+  const inner: ActionContext = { onEvent: renderer.event.bind(renderer), signal, debug, secrets, env, plugins };
   const { name, type, destination } = action;
   const planned = { name, type, destination };
   const about = { ...planned, dryRun, planned: [planned], onEvent: inner.onEvent };

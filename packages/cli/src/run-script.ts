@@ -1,9 +1,18 @@
 import type { StdioOptions } from "node:child_process";
-import { BackupError, isBackupError, systemCode, throwIfAborted } from "@backup/core";
+import {
+  BackupError,
+  type Ended,
+  type Member,
+  type ProcessGroup,
+  isBackupError,
+  startGroup,
+  systemCode,
+  throwIfAborted,
+  waitForGroup,
+} from "@backup/core";
 import type { CommandContext } from "./commands/subcommand.js";
 import { type Command, describeEnd } from "./hooks.js";
 import { JOURNAL, type Journal, readJournal } from "./journal.js";
-import { type Ended, type Member, type ProcessGroup, startGroup, waitForGroup } from "./process-group.js";
 import { tellError } from "./render/error.js";
 import { tellSummary } from "./render/outcome.js";
 import { rendererFor } from "./render/renderer-for.js";

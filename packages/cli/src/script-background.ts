@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { readJournal } from "./journal.js";
-import { type Member, membersOf } from "./process-group.js";
+import { type Member, membersOf } from "@backup/core";
 
 export interface BackgroundOptions {
   readonly group: number;

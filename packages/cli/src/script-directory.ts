@@ -2,8 +2,7 @@ import { rmSync } from "node:fs";
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BackupError, systemCode } from "@backup/core";
-import { atExit } from "./at-exit.js";
+import { BackupError, atExit, systemCode } from "@backup/core";
 
 /** Where the commands in a script note what they did. */
 export interface ScriptDirectory extends AsyncDisposable {

@@ -3,7 +3,9 @@ import {
   type Damage,
   type Differences,
   type EventSink,
+  type PluginContext,
   type Report,
+  type Source,
   type Store,
   backup,
   backupToHistory,
@@ -12,10 +14,13 @@ import {
   localDay,
   within,
 } from "@backup/core";
+import type { MailItem } from "@backup/imap";
+import type { SourceArguments } from "@backup/imap/options";
+import { imapPlugin } from "@backup/imap/plugin";
 import { parseServer } from "@backup/imap/server";
 import type { ActionContext } from "./action.js";
 import type { OpenBackup } from "./open-backup.js";
-import { type SourceArguments, openSource } from "./types/imap-source.js";
+import { contextFor } from "./types/action-of-plugin.js";
 
 /** Options of a command that asks the server of a backup. */
 export interface ServerArguments extends Omit<SourceArguments, "user" | "server"> {
@@ -46,12 +51,17 @@ export function accountAt<Arguments extends { readonly server: string; readonly 
   return { ...args, user };
 }
 
+function openAccount(account: SourceArguments, context: PluginContext): Promise<Source<MailItem>> {
+  return imapPlugin.create({ ...account, dest: "", full: true, watch: false, watchFolder: [] }, context);
+}
+
 /** Lists all of the account, and says how the backup differs. */
 export async function compareWith(
   account: SourceArguments,
   { store, onEvent, context }: ServerMeans,
 ): Promise<Differences> {
-  await using source = await openSource(account, { ...context, onEvent });
+  await using inner = contextFor(account, { ...context, onEvent });
+  await using source = await openAccount(account, inner);
   return await findDifferences({ source, store, signal: context.signal, onEvent });
 }
 
@@ -66,7 +76,8 @@ export async function repairFrom(
   { store, history, onEvent, context }: ServerMeans & Pick<OpenBackup, "history">,
 ): Promise<{ readonly report: Report; readonly store: Store }> {
   const damaged = new Set(found.filter(isDamagedFile).map(({ path = "" }) => path));
-  await using source = await openSource(account, { ...context, onEvent });
+  await using inner = contextFor(account, { ...context, onEvent });
+  await using source = await openAccount(account, inner);
   const options = { source, signal: context.signal, onEvent, damaged, full: true, keepDeleted: true };
   if (!history) return { report: await backup({ ...options, store }), store };
   const day = localDay(new Date());

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runBackup } from "../../../test/support/command.js";
 import { type TemporaryDirectory, temporaryDirectory } from "../../../test/support/temporary-directory.js";
-import { SUBCOMMANDS } from "../src/commands/all.js";
+import { SUBCOMMANDS } from "./support/types.js";
 
 const MAIN = fileURLToPath(new URL("../bin/backup.js", import.meta.url));
 const WORDS = [...new Set(SUBCOMMANDS.map(({ name }) => name.split(" ")[0] ?? ""))];

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
-import { SUBCOMMANDS } from "../src/commands/all.js";
+import { SUBCOMMANDS } from "./support/types.js";
 import { COMMON_OPTIONS } from "../src/common-options.js";
 
 const MAIN = fileURLToPath(new URL("../bin/backup.js", import.meta.url));

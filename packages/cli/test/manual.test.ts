@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
-import { SUBCOMMANDS } from "../src/commands/all.js";
+import { SUBCOMMANDS } from "./support/types.js";
 import { COMMON_OPTIONS } from "../src/common-options.js";
 import { ENVIRONMENT, INTERNAL_ENVIRONMENT } from "../src/environment.js";
 import { EXIT } from "../src/exit-code.js";

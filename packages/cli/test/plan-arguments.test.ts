@@ -3,13 +3,13 @@ import { ACTION_OPTIONS } from "../src/action-options.js";
 import { makeParser } from "../src/parser.js";
 import { COMMON_OPTIONS } from "../src/common-options.js";
 import { planMaker } from "../src/plan/make-plan.js";
-import { type FileArguments, fileType } from "../src/types/file.js";
-import { type ImapArguments, imapType } from "../src/types/imap.js";
+import type { CommonArguments } from "../src/types/action-type.js";
+import { PLUGINS, fileType, imapType } from "./support/types.js";
 
 /** What a type gets of a command line, without what is of the command line alone. */
 async function fromCommandLine(line: string): Promise<object> {
   let found: object = {};
-  await makeParser(line.split(" "), "1.0.0", async (_command, args) => {
+  await makeParser({ argv: line.split(" "), version: "1.0.0", plugins: PLUGINS }, async (_command, args) => {
     found = args;
   }).parseAsync();
   const common = Object.entries(COMMON_OPTIONS).flatMap(([name, option]) => [
@@ -22,8 +22,8 @@ async function fromCommandLine(line: string): Promise<object> {
 }
 
 function fromPlan(action: string, { head = "", dryRun = false } = {}): object {
-  let found: ImapArguments | undefined;
-  const type = { ...imapType, create: (args: ImapArguments) => imapType.create((found = args)) };
+  let found: CommonArguments | undefined;
+  const type = { ...imapType, create: (args: CommonArguments) => imapType.create((found = args)) };
   const text = `${head}\nactions:\n  - type: imap\n    user: alice@example.org\n    server: mail.example.org\n${action}`;
   planMaker([type])({ file: "plan.yaml", text, dryRun });
   return { ...found };
@@ -102,7 +102,7 @@ describe("arguments of a plan's action are those of the command line", () => {
 describe("arguments of a tree", () => {
   it("are in a plan those of the command line, what follows -- among them", async () => {
     let found: object = {};
-    const type = { ...fileType, create: (args: FileArguments) => fileType.create(((found = args), args)) };
+    const type = { ...fileType, create: (args: CommonArguments) => fileType.create(((found = args), args)) };
     const text = `actions:
   - type: file
     source: /srv/www

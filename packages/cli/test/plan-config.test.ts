@@ -7,7 +7,7 @@ import { beforeAll, afterAll, describe, expect, it } from "vitest";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { EXAMPLE_PLAN } from "../src/plan/example.js";
 import { planSchema } from "../src/plan/schema.js";
-import { ACTION_TYPES } from "../src/types/all.js";
+import { ACTION_TYPES } from "./support/types.js";
 import { runBackup, writeSecret } from "../../../test/support/command.js";
 import { type TemporaryDirectory, temporaryDirectory } from "../../../test/support/temporary-directory.js";
 

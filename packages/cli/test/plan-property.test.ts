@@ -5,7 +5,7 @@ import { stringify } from "yaml";
 import { EXAMPLE_PLAN } from "../src/plan/example.js";
 import { planMaker } from "../src/plan/make-plan.js";
 import { planSchema } from "../src/plan/schema.js";
-import { ACTION_TYPES } from "../src/types/all.js";
+import { ACTION_TYPES } from "./support/types.js";
 
 const make = planMaker(ACTION_TYPES);
 

@@ -7,11 +7,13 @@ import { describe, expect, it } from "vitest";
 import type { ActionContext } from "../src/action.js";
 import { planMaker } from "../src/plan/make-plan.js";
 import type { Plan } from "../src/plan/plan.js";
-import { type ImapArguments, imapType } from "../src/types/imap.js";
-import type { ActionType } from "../src/types/action-type.js";
+import type { ActionType, CommonArguments } from "../src/types/action-type.js";
+import { PLUGINS, imapType } from "./support/types.js";
 import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
 
 const SECRET = "hunter2-correct-horse";
+
+type ImapArguments = CommonArguments & { readonly srcsecret?: string };
 
 /** What an action was made with when it ran, and what the file of its secret held then. */
 interface Seen {
@@ -56,7 +58,14 @@ function runWith(
   signal = new AbortController().signal,
 ): Promise<Report> {
   const { actions } = planWith(secret, spy(seen));
-  const context: ActionContext = { onEvent: () => {}, signal, debug: false, secrets: "/nowhere", env };
+  const context: ActionContext = {
+    onEvent: () => {},
+    signal,
+    debug: false,
+    secrets: "/nowhere",
+    env,
+    plugins: PLUGINS,
+  };
   return actions[0]?.action.run(context) ?? Promise.reject(new Error("no action"));
 }
 
@@ -98,7 +107,7 @@ describe("a secret in a plan", () => {
       }),
     };
     const [planned] = planWith("srcsecret: { env: ALICE }", type).actions;
-    const context = { onEvent: () => {}, debug: false, secrets: "/nowhere", env: { ALICE: SECRET } };
+    const context = { onEvent: () => {}, debug: false, secrets: "/nowhere", env: { ALICE: SECRET }, plugins: PLUGINS };
     await expect(planned?.action.run({ ...context, signal: new AbortController().signal })).rejects.toThrow("no");
     expect(place).toMatch(/\/srcsecret$/);
     await expect(stat(dirname(place))).rejects.toMatchObject({ code: "ENOENT" });

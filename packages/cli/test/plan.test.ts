@@ -4,7 +4,7 @@ import { BackupError } from "@backup/core";
 import { describe, expect, it } from "vitest";
 import { planMaker } from "../src/plan/make-plan.js";
 import { readPlan } from "../src/plan/read-plan.js";
-import { ACTION_TYPES } from "../src/types/all.js";
+import { ACTION_TYPES, PLUGINS } from "./support/types.js";
 import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
 
 const ALICE = `actions:
@@ -566,10 +566,10 @@ describe("a plan's file", () => {
     await using directory = await temporaryDirectory();
     const file = join(directory.path, "plan.yaml");
     await writeFile(file, ALICE);
-    const plan = await readPlan(file, { dryRun: false, env: {} });
+    const plan = await readPlan(file, { dryRun: false, env: {}, plugins: PLUGINS });
     expect(plan.file).toBe(file);
     await writeFile(file, "\ufeff# ä\nconcurrency: x\n");
-    await expect(readPlan(file, { dryRun: false, env: {} })).rejects.toMatchObject({
+    await expect(readPlan(file, { dryRun: false, env: {}, plugins: PLUGINS })).rejects.toMatchObject({
       code: "PLAN_INVALID",
       message: `${file}:2:1: 'actions' is missing\n${file}:2:14: concurrency takes a whole number from 1 to 1000`,
     });
@@ -578,7 +578,7 @@ describe("a plan's file", () => {
   it("is missing, a directory, not text, too large", async () => {
     await using directory = await temporaryDirectory();
     const { path } = directory;
-    const read = (name: string) => readPlan(join(path, name), { dryRun: false, env: {} });
+    const read = (name: string) => readPlan(join(path, name), { dryRun: false, env: {}, plugins: PLUGINS });
     await expect(read("no.yaml")).rejects.toMatchObject({
       code: "USAGE",
       message: `the plan ${path}/no.yaml does not exist; backup config example prints one to begin with`,

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type TemporaryDirectory, temporaryDirectory } from "../../../test/support/temporary-directory.js";
-import { membersOf, startGroup, waitForGroup } from "../src/process-group.js";
+import { membersOf, startGroup, waitForGroup } from "@backup/core";
 import { waitForBackground } from "../src/script-background.js";
 
 let directory: TemporaryDirectory;

@@ -7,7 +7,7 @@ import { type FakeImap, makeFolder, startFakeImap } from "../../../test/support/
 import { modelTree } from "../../../test/support/fake-mirror.js";
 import { type TemporaryDirectory, temporaryDirectory } from "../../../test/support/temporary-directory.js";
 import { readTree } from "../../../test/support/tree.js";
-import { imapType } from "../src/types/imap.js";
+import { PLUGINS, imapType } from "./support/types.js";
 import { watchAction } from "../src/watch-action.js";
 
 const SOON = { timeout: 60_000, interval: 20 } as const;
@@ -46,7 +46,7 @@ function watch(timing: Partial<FollowTiming>) {
   vi.spyOn(process.stderr, "write").mockImplementation(keep);
   const options = { keepDeleted: false, allowDeletes: false, dryRun: false, full: false, connections: 4, timeout: 1 };
   const lists = { hist: false, histkeep: false, folder: [], excludeFolder: [], namespace: [], watchFolder: [] };
-  const action = imapType.create({
+  const args = {
     user: "alice",
     dest,
     server: `imaps://localhost:${server.tlsPort}`,
@@ -55,7 +55,8 @@ function watch(timing: Partial<FollowTiming>) {
     watch: true,
     ...options,
     ...lists,
-  });
+  };
+  const action = imapType.create(args);
   const { changes } = action;
   if (!changes) throw new Error("it is not to be watched");
   const context = {
@@ -66,6 +67,7 @@ function watch(timing: Partial<FollowTiming>) {
     signal: stopped.signal,
     secrets: directory.path,
     env: {},
+    plugins: PLUGINS,
     allowToEnd: () => {},
     onLeave: () => {},
   };

@@ -24,7 +24,11 @@ export type ErrorCode =
   | "NOTHING_SELECTED"
   | "OVER_QUOTA"
   | "PLAN_INVALID"
+  | "PLUGIN_INVALID"
+  | "PLUGIN_MISSING"
   | "PLUGIN_UNKNOWN"
+  | "PROGRAM_FAILED"
+  | "PROGRAM_MISSING"
   | "PROTOCOL"
   | "REPORT_FAILED"
   | "SCRIPT_FAILED"
@@ -65,8 +69,10 @@ export class BackupError extends Error {
   }
 }
 
+/** Also of another copy of this package: a plugin may have its own. */
 export function isBackupError(error: unknown, code?: ErrorCode): error is BackupError {
-  return error instanceof BackupError && (code === undefined || error.code === code);
+  const isOne = error instanceof Error && error.name === "BackupError" && typeof systemCode(error) === "string";
+  return isOne && (code === undefined || systemCode(error) === code);
 }
 
 /** The system's error code (`ENOENT`), if it has one. */

@@ -103,15 +103,55 @@ export { type SecretQuery, findSecret } from "./find-secret.js";
 export { saveSecret } from "./save-secret.js";
 export { type SecretCommand, secretFromCommand } from "./secret-command.js";
 export {
+  type AnyActionPlugin,
   type LookedMirror,
   type MirrorPlugin,
   PLUGIN_API,
   type Plugin,
-  type PluginContext,
-  type PluginLoader,
-  PluginRegistry,
+  type RestoreDescription,
+  type RunWishes,
   type SourcePlugin,
   type VerifyMirrorOptions,
-  defineMirror,
   definePlugin,
 } from "./plugin.js";
+export {
+  type Arguments,
+  type CamelCase,
+  type Example,
+  type PluginOption,
+  type PluginOptions,
+  type Positional,
+  camelCase,
+} from "./plugin-options.js";
+export {
+  type PluginContext,
+  type PluginContextOptions,
+  type SecretRequest,
+  openPluginContext,
+} from "./plugin-context.js";
+export { type LoadedPlugin, PluginRegistry } from "./plugin-registry.js";
+export {
+  type CommandLine,
+  ProgramExit,
+  type ProgramEnd,
+  type ProgramOptions,
+  type ProgramOutput,
+  type ProgramRunner,
+  type ProgramRunnerOptions,
+  type RunOptions,
+  type RunningProgram,
+  programRunner,
+} from "./program.js";
+export {
+  type Ended,
+  type GroupOptions,
+  type Member,
+  type ProcessGroup,
+  membersOf,
+  startGroup,
+  waitForGroup,
+} from "./process-group.js";
+export { atExit } from "./at-exit.js";
+export { childEnvironment } from "./child-environment.js";
+export { checkHome } from "./check-home.js";
+export { parseSize } from "./size.js";

@@ -1,11 +1,13 @@
-import { BackupError } from "./errors.js";
+import type { BackupError } from "./errors.js";
 import type { EventSink } from "./events.js";
 import type { Inventory } from "./inventory.js";
 import type { Layout } from "./layout.js";
 import type { Listed } from "./list-backup.js";
 import type { Mirror } from "./mirror.js";
 import type { Item } from "./model.js";
-import type { Secret } from "./secret.js";
+import type { PluginContext } from "./plugin-context.js";
+import type { Arguments, Example, PluginOptions, Positional } from "./plugin-options.js";
+import type { Target } from "./restore.js";
 import type { Source } from "./source.js";
 import type { Store } from "./store.js";
 import type { Verified } from "./verify.js";
@@ -13,37 +15,68 @@ import type { Verified } from "./verify.js";
 /** The version of this interface; a plugin made for another is refused. */
 export const PLUGIN_API = 1;
 
-/** What a plugin gets besides its options. */
-export interface PluginContext {
-  readonly onEvent: EventSink;
-  /** Whether somebody wants `debug` events, which may cost time. */
-  readonly trace: boolean;
-  /** Finds the source's secret in the designed order; see findSecret. */
-  readonly secret: (query: { readonly partner: string; readonly extensions: readonly string[] }) => Promise<Secret>;
+/** What every plugin says of itself. */
+interface Described {
+  /** Of the interface that it is made for: PLUGIN_API. */
+  readonly api: number;
+  /** In lower case, with dashes: the word after `backup`, the type of an action in a plan. One of its kind. */
+  readonly name: string;
+  /** One line, for lists of what there is. */
+  readonly summary: string;
+  /** Of the plugin itself: `1.2.0`. Default: that of the package that it comes from. */
+  readonly version?: string | undefined;
+  /** Beside those that every command of its kind has. Help, completion, manual page and schema of plans are made of them. */
+  readonly options: PluginOptions;
 }
 
-/** A type of data that can be backed up: the word after `backup` on the command line. */
-export interface SourcePlugin<Options, I extends Item = Item> {
-  readonly api: number;
+/** A type of data: `backup NAME …` and `type: NAME` in a plan are made of what it says. */
+interface ActionPlugin<Args, RestoreArgs> extends Described {
+  /** In their order; one of them is `dest`. */
+  readonly positionals: readonly Positional[];
+  /** Options that a command line alone takes; in a plan each is as if it were not given. */
+  readonly commandOptions?: PluginOptions | undefined;
+  /** The option, an array, that takes all words after `--`. Default: those are words like the others. */
+  readonly rest?: string | undefined;
+  readonly examples?: readonly Example[] | undefined;
+  /** What can be known to be wrong without looking anywhere. @throws BackupError USAGE */
+  check?(args: Args): void;
+  /** What an action is called that nobody has named. Default: its first word, and its destination. */
+  title?(args: Args): string;
+  /** The host that is read from: a plan is kind to it. Default: this machine. */
+  host?(args: Args): string;
+  /** What would keep it from running here, as a missing secret; connects to nothing. Default: what `create` throws. */
+  problems?(args: Args, context: PluginContext): Promise<readonly BackupError[]>;
+  /** How a backup is brought back: `backup restore NAME …`. Default: by hand. */
+  readonly restore?: RestoreDescription<RestoreArgs> | undefined;
+}
+
+/** Data that can be listed and read item by item. */
+export interface SourcePlugin<Args = never, I extends Item = Item, RestoreArgs = never>
+  extends ActionPlugin<Args, RestoreArgs> {
   readonly kind: "source";
-  readonly name: string;
-  /** One line for the list of types. */
-  readonly summary: string;
   /** Of what its sources leave at a destination, whatever their options are. */
-  readonly layout: Layout<I>;
-  /** @throws BackupError USAGE, SECRET_MISSING; connecting may wait until the source is used */
-  create(options: Options, context: PluginContext): Promise<Source<I>>;
+  layout(): Layout<I> | Promise<Layout<I>>;
+  /** Connects to nothing yet. @throws BackupError USAGE, SECRET_MISSING */
+  create(args: Args, context: PluginContext): Promise<Source<I>>;
+  /** What its options say of the run as a whole. */
+  run?(args: Args): RunWishes;
+  /** Whether it is to go on for ever, run again by Source.changes. Default: never. */
+  follows?(args: Args): boolean;
 }
 
-/** A type of data that is mirrored as a whole. */
-export interface MirrorPlugin<Options> {
-  readonly api: number;
+/** What a run does otherwise than by default. */
+export interface RunWishes {
+  /** Compares everything, whatever has not changed; see BackupOptions.full. */
+  readonly full?: boolean | undefined;
+  /** Bytes that are read in a day (UTC) at most. */
+  readonly bytesPerDay?: number | undefined;
+}
+
+/** Data that a program of its own brings to a destination as a whole. */
+export interface MirrorPlugin<Args = never, RestoreArgs = never> extends ActionPlugin<Args, RestoreArgs> {
   readonly kind: "mirror";
-  readonly name: string;
-  /** One line for the list of types. */
-  readonly summary: string;
-  /** @throws BackupError USAGE, SECRET_MISSING; connecting may wait until the mirror is used */
-  create(options: Options, context: PluginContext): Promise<Mirror>;
+  /** Connects to nothing yet. @throws BackupError USAGE, SECRET_MISSING */
+  create(args: Args, context: PluginContext): Promise<Mirror>;
   /** What the last run left, in parts that a person would name. The source is not asked; writes nothing. */
   list(looked: LookedMirror): Promise<readonly Listed[]>;
   /** Reads a backup, and holds it against what is known of it. The source is not asked; writes nothing. */
@@ -64,49 +97,69 @@ export interface VerifyMirrorOptions extends LookedMirror {
   readonly onEvent: EventSink;
 }
 
-/** Says what a plugin's type is; the plugin is returned as it is. */
-export function definePlugin<Options, I extends Item>(
-  plugin: Omit<SourcePlugin<Options, I>, "api" | "kind">,
-): SourcePlugin<Options, I> {
-  return { api: PLUGIN_API, kind: "source", ...plugin };
+/** `backup restore NAME …` */
+export interface RestoreDescription<Args = never> {
+  /** One line. */
+  readonly summary: string;
+  /** In their order; the first is `dest`, the backup. */
+  readonly positionals: readonly Positional[];
+  readonly options: PluginOptions;
+  readonly examples?: readonly Example[] | undefined;
+  /** @throws BackupError USAGE */
+  check?(args: Args): void;
+  /** Connects to nothing yet. @throws BackupError SECRET_MISSING, SECRET_UNREADABLE */
+  open(args: Args, context: PluginContext): Promise<Target>;
 }
 
-/** The same for a type that is mirrored as a whole. */
-export function defineMirror<Options>(plugin: Omit<MirrorPlugin<Options>, "api" | "kind">): MirrorPlugin<Options> {
-  return { api: PLUGIN_API, kind: "mirror", ...plugin };
+/** What a plugin of one kind is to say: all of it, but the version of the interface. */
+type Definition<P extends Described> = Omit<P, "api" | "positionals" | "options" | "commandOptions" | "restore">;
+
+/** The words and options by which an action, and its restore, are described. */
+interface Words<
+  W extends readonly Positional[],
+  O extends PluginOptions,
+  C extends PluginOptions,
+  RW extends readonly Positional[],
+  RO extends PluginOptions,
+> {
+  readonly positionals: W;
+  readonly options: O;
+  readonly commandOptions?: C;
+  readonly restore?: Omit<RestoreDescription<Arguments<RW, RO>>, "positionals" | "options"> & {
+    readonly positionals: RW;
+    readonly options: RO;
+  };
 }
+
+/**
+ * Says what a plugin is; it is returned with the version of the interface. `create` and its like get arguments whose types
+ * follow from the words and options: `exclude-folder`, an array of strings, is `args.excludeFolder: readonly string[]`.
+ */
+export function definePlugin<
+  const W extends readonly Positional[],
+  const O extends PluginOptions,
+  I extends Item,
+  const C extends PluginOptions = O,
+  const RW extends readonly Positional[] = readonly [],
+  const RO extends PluginOptions = O,
+>(
+  plugin: Definition<SourcePlugin<Arguments<W, O & C>, I, Arguments<RW, RO>>> & Words<W, O, C, RW, RO>,
+): SourcePlugin<Arguments<W, O & C>, I, Arguments<RW, RO>>;
+export function definePlugin<
+  const W extends readonly Positional[],
+  const O extends PluginOptions,
+  const C extends PluginOptions = O,
+  const RW extends readonly Positional[] = readonly [],
+  const RO extends PluginOptions = O,
+>(
+  plugin: Definition<MirrorPlugin<Arguments<W, O & C>, Arguments<RW, RO>>> & Words<W, O, C, RW, RO>,
+): MirrorPlugin<Arguments<W, O & C>, Arguments<RW, RO>>;
+export function definePlugin(plugin: object): object {
+  return { api: PLUGIN_API, ...plugin };
+}
+
+/** A plugin by which an action is run, with whatever arguments. */
+export type AnyActionPlugin = SourcePlugin | MirrorPlugin;
 
 /** Whatever a plugin is. */
-export type Plugin = SourcePlugin<never> | MirrorPlugin<never>;
-
-/** Loads a plugin when it is used, and not before. */
-export type PluginLoader<P extends Plugin = Plugin> = () => Promise<P>;
-
-/** Plugins by name. Whoever composes a program lists them; importing a package registers nothing. */
-export class PluginRegistry<Plugins extends Readonly<Record<string, PluginLoader>>> {
-  readonly #loaders: Plugins;
-
-  constructor(loaders: Plugins) {
-    this.#loaders = loaders;
-  }
-
-  get names(): readonly string[] {
-    return Object.keys(this.#loaders);
-  }
-
-  /** @throws BackupError PLUGIN_UNKNOWN also for a plugin made for another version of the interface */
-  async load<Name extends keyof Plugins & string>(name: Name): Promise<Awaited<ReturnType<Plugins[Name]>>>;
-  async load(name: string): Promise<Plugin>;
-  async load(name: string): Promise<Plugin> {
-    const loader = Object.hasOwn(this.#loaders, name) ? this.#loaders[name] : undefined;
-    if (!loader)
-      throw new BackupError("PLUGIN_UNKNOWN", `there is no type '${name}'; the types are: ${this.names.join(", ")}`);
-    const plugin = await loader();
-    if (plugin.api !== PLUGIN_API)
-      throw new BackupError(
-        "PLUGIN_UNKNOWN",
-        `plugin ${name} is made for version ${plugin.api} of the plugin interface, and this is version ${PLUGIN_API}; update the older one`,
-      );
-    return plugin;
-  }
-}
+export type Plugin = AnyActionPlugin;

@@ -1,3 +1,4 @@
-export { type FilePluginOptions, type FileTargetOptions, filePlugin, openFileTarget } from "./file-plugin.js";
+export { filePlugin } from "./plugin.js";
+export { type OpenTreeOptions, type TreeTargetArguments, openTreeMirror, openTreeTarget } from "./open-tree.js";
 export { type Entry, parseEntry } from "./manifest.js";
 export { MANIFEST } from "./manifest-file.js";

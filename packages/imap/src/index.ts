@@ -1,8 +1,9 @@
-export { type ImapPluginOptions, imapPlugin } from "./plugin.js";
+export { imapPlugin } from "./plugin.js";
+export { type ImapReadOptions, openImapSource } from "./open-source.js";
 export { ImapSource, type ImapSourceOptions, type WatchedFolders } from "./imap-source.js";
 export { ImapTarget, type ImapTargetOptions } from "./imap-target.js";
 export { type ImapRestoreOptions, openImapDrill, openImapTarget } from "./open-target.js";
-export type { ImapAccountOptions } from "./session-for.js";
+export type { ImapAccountOptions, LoginContext } from "./session-for.js";
 export type { SessionOptions } from "./session.js";
 export type { AccessToken, Login, PasswordLogin, TokenLogin, TokenSource } from "./login.js";
 export { type LoginOptions, loginWith } from "./login-with.js";

@@ -15,10 +15,13 @@ export interface ImapAccountOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+/** What of a plugin's context a login takes. */
+export type LoginContext = Pick<PluginContext, "onEvent" | "trace" | "secret">;
+
 /** How to connect to an account. @throws BackupError USAGE, SECRET_MISSING */
 export async function sessionFor(
   { user, server: text, tlsCa, timeoutMs }: ImapAccountOptions,
-  { onEvent, trace, secret }: PluginContext,
+  { onEvent, trace, secret }: LoginContext,
 ): Promise<SessionOptions> {
   const server = parseServer(text);
   const ca = tlsCa === undefined ? undefined : (await readCertificates(tlsCa, "--tls-ca")).join("");

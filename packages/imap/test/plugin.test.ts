@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BackupError, Secret } from "@backup/core";
+import { BackupError, Secret, openPluginContext } from "@backup/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeCertificate } from "../../../test/support/certificate.js";
 import { type TemporaryDirectory, temporaryDirectory } from "../../../test/support/temporary-directory.js";
@@ -19,10 +19,22 @@ describe("the plugin", () => {
   const asked: { partner: string; extensions: readonly string[] }[] = [];
   const create = (options: Partial<Parameters<typeof imapPlugin.create>[0]> = {}) =>
     imapPlugin.create(
-      { user: "alice@example.org", server: "mail.example.org", ...options },
       {
-        onEvent: () => {},
-        trace: false,
+        user: "alice@example.org",
+        server: "mail.example.org",
+        dest: "/backup/alice",
+        timeout: 60,
+        connections: 4,
+        folder: [],
+        excludeFolder: [],
+        namespace: [],
+        full: false,
+        watch: false,
+        watchFolder: [],
+        ...options,
+      },
+      {
+        ...openPluginContext({ args: {}, onEvent: () => {}, signal: new AbortController().signal }),
         secret: (query) => {
           asked.push(query);
           return Promise.resolve(new Secret("secret"));

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { access, constants } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import type { Readable, Writable } from "node:stream";
-import { childEnvironment } from "./child-environment.js";
+import { childEnvironment } from "@backup/core";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

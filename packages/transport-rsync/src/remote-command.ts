@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { buffer } from "node:stream/consumers";
-import { throwIfAborted } from "@backup/core";
-import { childEnvironment } from "./child-environment.js";
+import { childEnvironment, throwIfAborted } from "@backup/core";
 import type { RemoteShell } from "./connection.js";
 
 /** Exit status of ssh(1) itself. */

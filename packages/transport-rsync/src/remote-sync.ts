@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
-import { BackupError, type Reach, type RemoteShell } from "@backup/core";
-import { childEnvironment } from "./child-environment.js";
+import { BackupError, type Reach, type RemoteShell, childEnvironment } from "@backup/core";
 import { runCommand } from "./remote-command.js";
 
 /** syncfs(2) by sync(1) of GNU and busybox. */

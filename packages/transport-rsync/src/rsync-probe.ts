@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
-import { BackupError, type Path, isBackupError, throwIfAborted } from "@backup/core";
-import { childEnvironment } from "./child-environment.js";
+import { BackupError, type Path, childEnvironment, isBackupError, throwIfAborted } from "@backup/core";
 import type { RemoteShell } from "./connection.js";
 import type { Version } from "./rsync-arguments.js";
 import { RsyncExit } from "./rsync-errors.js";

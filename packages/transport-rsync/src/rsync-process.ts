@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import type { Readable } from "node:stream";
-import { BackupError, type Path, throwIfAborted } from "@backup/core";
-import { childEnvironment } from "./child-environment.js";
+import { BackupError, type Path, childEnvironment, throwIfAborted } from "@backup/core";
 import type { RemoteShell } from "./connection.js";
 import {
   type Direction,

@@ -1,5 +1,5 @@
-import { RESTORE_TYPES } from "../restore-types/all.js";
-import { ACTION_TYPES } from "../types/all.js";
+import type { PluginRegistry } from "@backup/core";
+import { restoreTypeOfPlugin, typeOfPlugin } from "../types/type-of-plugin.js";
 import { actionCommand } from "./action.js";
 import { checkDestinationCommand } from "./check-destination.js";
 import { completionCommand } from "./completion.js";
@@ -18,22 +18,24 @@ import { showCommand } from "./show.js";
 import type { Subcommand } from "./subcommand.js";
 
 /** Every command, in the order in which help lists them. */
-export const SUBCOMMANDS: readonly Subcommand[] = [
-  ...ACTION_TYPES.map(actionCommand),
-  loginImapCommand,
-  runCommand,
-  lsCommand,
-  verifyCommand,
-  drillCommand,
-  ...RESTORE_TYPES.map(restoreCommand),
-  searchCommand,
-  showCommand,
-  exportCommand,
-  pruneCommand,
-  configCheckCommand,
-  configExampleCommand,
-  configSchemaCommand,
-  healthCommand,
-  checkDestinationCommand,
-  completionCommand,
-];
+export function subcommands({ actions }: PluginRegistry): readonly Subcommand[] {
+  return [
+    ...actions.map((plugin) => actionCommand(typeOfPlugin(plugin))),
+    loginImapCommand,
+    runCommand,
+    lsCommand,
+    verifyCommand,
+    drillCommand,
+    ...actions.flatMap((plugin) => restoreTypeOfPlugin(plugin) ?? []).map((type) => restoreCommand(type)),
+    searchCommand,
+    showCommand,
+    exportCommand,
+    pruneCommand,
+    configCheckCommand,
+    configExampleCommand,
+    configSchemaCommand,
+    healthCommand,
+    checkDestinationCommand,
+    completionCommand,
+  ];
+}

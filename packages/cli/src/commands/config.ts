@@ -2,7 +2,7 @@ import { EXIT } from "../exit-code.js";
 import type { Plan } from "../plan/plan.js";
 import { rendererFor } from "../render/renderer-for.js";
 import { formatCount, jsonLine, printable } from "../render/text.js";
-import { ACTION_TYPES } from "../types/all.js";
+import { typeOfPlugin } from "../types/type-of-plugin.js";
 import type { CommandContext, Subcommand } from "./subcommand.js";
 
 interface CheckArguments {
@@ -37,18 +37,18 @@ export const configSchemaCommand: Subcommand<object> = {
   positionals: [],
   options: {},
   examples: [["backup config schema > plan.schema.json", "an editor completes and checks plans with it"]],
-  async run() {
+  async run(_args, { plugins }) {
     const { planSchema } = await import("../plan/schema.js");
-    process.stdout.write(`${JSON.stringify(planSchema(ACTION_TYPES), undefined, 2)}\n`);
+    process.stdout.write(`${JSON.stringify(planSchema(plugins.actions.map(typeOfPlugin)), undefined, 2)}\n`);
     return EXIT.done;
   },
 };
 
 async function checkPlan({ file }: CheckArguments, context: CommandContext): Promise<number> {
-  const { env, json, quiet } = context;
+  const { env, json, quiet, plugins } = context;
   // Loaded when used: it costs start-up time.
   const { readPlan } = await import("../plan/read-plan.js");
-  const plan = await readPlan(file, { dryRun: false, env });
+  const plan = await readPlan(file, { dryRun: false, env, plugins });
   const warnings = await warn(plan, context);
   const rows = await describe(plan);
   if (json) process.stdout.write(jsonLine({ type: "plan", file, actions: rows }));

@@ -6,7 +6,8 @@ import { openBackup } from "../open-backup.js";
 import { type Drilled, drilledJson, formatDrilled, isProven } from "../render/drilled.js";
 import { rendererFor } from "../render/renderer-for.js";
 import { printable } from "../render/text.js";
-import { ACCOUNT_OPTIONS, checkAccount } from "../types/imap-account.js";
+import { ACCOUNT_OPTIONS, checkAccount } from "@backup/imap/options";
+import { toOptions } from "../types/to-options.js";
 import type { CommandContext, Subcommand } from "./subcommand.js";
 
 export interface DrillArguments extends LookingArguments, DrillPlaceArguments {
@@ -18,7 +19,7 @@ const MOST_MESSAGES = 1000;
 /** For the folder of the drill to be deleted, after a signal too, milliseconds. */
 const REMOVAL_MS = 12_000;
 
-const { srcsecret, "tls-ca": tlsCa, timeout } = ACCOUNT_OPTIONS;
+const { srcsecret, "tls-ca": tlsCa, timeout } = toOptions(ACCOUNT_OPTIONS);
 
 /** `backup drill DEST` */
 export const drillCommand: Subcommand<DrillArguments> = {

@@ -1,5 +1,4 @@
-import { BackupError } from "@backup/core";
-import { checkHome } from "../check-home.js";
+import { BackupError, checkHome } from "@backup/core";
 import { LOOKING_OPTIONS, type LookingArguments, checkLookingOptions } from "../looking-options.js";
 import type { Subcommand } from "./subcommand.js";
 

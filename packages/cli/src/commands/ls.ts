@@ -29,7 +29,7 @@ async function list(args: LookingArguments, context: CommandContext): Promise<nu
   const looked = { ...opened, signal };
   const collections = await (plugin.kind === "mirror"
     ? plugin.list(looked)
-    : listBackup({ ...looked, layout: plugin.layout }));
+    : listBackup({ ...looked, layout: await plugin.layout() }));
   const snapshots = history ? await readSnapshots(history.store, history.days, signal) : [];
   const listing = {
     ...backup,

@@ -7,6 +7,7 @@ import { openAny } from "../open-backup.js";
 import { rendererFor } from "../render/renderer-for.js";
 import { formatRestored } from "../render/restored.js";
 import type { RestoreArguments, RestoreType } from "../restore-types/restore-type.js";
+import { contextFor } from "../types/action-of-plugin.js";
 import type { CommandContext, Subcommand } from "./subcommand.js";
 
 /** `backup restore TYPE …` */
@@ -37,7 +38,8 @@ async function restore<Arguments extends RestoreArguments>(
   context.onLeave(() => renderer.close());
   const inner = { ...context, onEvent: renderer.event.bind(renderer) };
   try {
-    await using target = await type.open(args, inner);
+    await using given = contextFor(args, inner);
+    await using target = await type.open(args, given);
     await using opened = await openAny(args, inner);
     if (opened.type !== type.name)
       throw new BackupError(

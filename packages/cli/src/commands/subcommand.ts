@@ -1,4 +1,4 @@
-import { BackupError } from "@backup/core";
+import { BackupError, type PluginRegistry, type Positional } from "@backup/core";
 import type { Argv, Options } from "yargs";
 import type { RenderOptions } from "../render/renderer.js";
 import { checkGivenOnce } from "../usage.js";
@@ -10,20 +10,11 @@ export interface CommandContext extends RenderOptions {
   /** Directory of secrets. */
   readonly secrets: string;
   readonly env: NodeJS.ProcessEnv;
+  readonly plugins: PluginRegistry;
   /** How long what is told to stop may take, milliseconds; default 2000. */
   readonly allowToEnd: (ms: number) => void;
   /** Called before the process is ended in a hurry: a progress bar hides the cursor. */
   readonly onLeave: (leave: () => void) => void;
-}
-
-export interface Positional {
-  /** In lower case; shown in upper case. */
-  readonly name: string;
-  readonly describe: string;
-  readonly isOptional?: boolean;
-  /** The last one, which takes all that follow: an array. */
-  readonly isMany?: boolean;
-  readonly choices?: readonly string[];
 }
 
 /** A command after `backup`. The parser, the manual page and the completion are made from this description. */

@@ -7,8 +7,9 @@ import type { Renderer } from "../render/renderer.js";
 import { printable } from "../render/text.js";
 import { type Verification, formatVerification, isGood, verificationJson } from "../render/verification.js";
 import { type SampleArguments, readShare } from "../share.js";
-import { SOURCE_OPTIONS, checkSource } from "../types/imap-source.js";
+import { SOURCE_OPTIONS, checkSource } from "@backup/imap/options";
 import { type ServerArguments, accountAt, compareWith, repairFrom } from "../verify-server.js";
+import { toOptions } from "../types/to-options.js";
 import type { CommandContext, Subcommand } from "./subcommand.js";
 
 export interface VerifyArguments extends LookingArguments, SampleArguments, ServerArguments {
@@ -38,7 +39,7 @@ export const verifyCommand: Subcommand<VerifyArguments> = {
       default: false,
       describe: "Download again, from that server, what is damaged or missing; removes nothing else",
     },
-    ...SOURCE_OPTIONS,
+    ...toOptions(SOURCE_OPTIONS),
     ...LOOKING_OPTIONS,
   },
   examples: [
@@ -94,7 +95,7 @@ async function verifyAll(
     const about = { destination: store.name, repairable: undefined, source: backup.source, isSample: share < 1 };
     return { ...about, unit: "file", verified: await plugin.verify({ ...whatever, signal, share, onEvent }) };
   }
-  const opened: OpenBackup = { ...whatever, layout: plugin.layout };
+  const opened: OpenBackup = { ...whatever, layout: await plugin.layout() };
   if (args.repair) checkNewest(opened);
   const reads = share < 1 ? (): boolean => Math.random() < share : undefined;
   const verified = await verify({ ...opened, signal, share, reads, onEvent });

@@ -1,7 +1,6 @@
-import { BackupError } from "@backup/core";
+import { BackupError, parseSize } from "@backup/core";
 import { type Header, fold } from "@backup/mail";
 import picomatch from "picomatch";
-import { parseSize } from "../size.js";
 import { FLAGS, type StoredMessage } from "./stored-message.js";
 
 /** What to look for; all of it must be so of a message. */

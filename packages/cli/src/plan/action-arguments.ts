@@ -1,6 +1,7 @@
+import { camelCase } from "@backup/core";
 import { parseRemote } from "@backup/transport-rsync/remote";
 import { ACTION_OPTIONS } from "../action-options.js";
-import { DESTINATION_OPTIONS, camelCase } from "../destination-options.js";
+import { DESTINATION_OPTIONS } from "../destination-options.js";
 import type { ActionOption, ActionType } from "../types/action-type.js";
 import type { ActionFields, OptionFields, SecretField } from "./plan-file.js";
 import { planKey } from "./plan-key.js";

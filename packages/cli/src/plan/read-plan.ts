@@ -1,8 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { BackupError, systemCode } from "@backup/core";
+import { BackupError, type PluginRegistry, systemCode } from "@backup/core";
 import { isDry } from "../dry-run.js";
-import { ACTION_TYPES } from "../types/all.js";
-import type { ActionType } from "../types/action-type.js";
+import { typeOfPlugin } from "../types/type-of-plugin.js";
 import { planMaker } from "./make-plan.js";
 import type { Plan } from "./plan.js";
 import { planInvalid } from "./problem.js";
@@ -11,7 +10,7 @@ export interface ReadPlanOptions {
   /** --dry-run: every action is a dry run. */
   readonly dryRun: boolean;
   readonly env: NodeJS.ProcessEnv;
-  readonly types?: readonly ActionType<never>[];
+  readonly plugins: PluginRegistry;
 }
 
 /** Largest file that is taken for a plan, bytes: some thousand actions. */
@@ -22,7 +21,8 @@ const LIMIT = 256 * 1024;
  * @throws BackupError PLAN_INVALID with file, line and column of everything that is wrong, USAGE for a file that cannot be read
  */
 export async function readPlan(file: string, options: ReadPlanOptions): Promise<Plan> {
-  const { types = ACTION_TYPES, env } = options;
+  const { plugins, env } = options;
+  const types = plugins.actions.map(typeOfPlugin);
   return planMaker(types)({ file, text: await readText(file), dryRun: isDry(options, env) });
 }
 

@@ -1,6 +1,4 @@
-import type { Target } from "@backup/core";
-import type { ActionContext } from "../action.js";
-import type { Positional } from "../commands/subcommand.js";
+import type { PluginContext, Positional, Target } from "@backup/core";
 import type { LookingArguments } from "../looking-options.js";
 import type { ActionOption } from "../types/action-type.js";
 
@@ -23,5 +21,5 @@ export interface RestoreType<Arguments extends RestoreArguments = RestoreArgumen
   /** @throws BackupError USAGE */
   check(args: Arguments): void;
   /** Connects to nothing yet. @throws BackupError SECRET_MISSING, SECRET_UNREADABLE */
-  open(args: Arguments, context: ActionContext): Promise<Target>;
+  open(args: Arguments, context: PluginContext): Promise<Target>;
 }

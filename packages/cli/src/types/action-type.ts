@@ -1,6 +1,6 @@
+import type { Positional } from "@backup/core";
 import type { Options } from "yargs";
 import type { Action } from "../action.js";
-import type { Positional } from "../commands/subcommand.js";
 import type { DestinationArguments } from "../destination-options.js";
 import type { HistoryArguments } from "../history-options.js";
 

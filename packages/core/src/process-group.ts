@@ -2,13 +2,15 @@ import { type ChildProcess, type StdioOptions, spawn } from "node:child_process"
 import { once } from "node:events";
 import { readFileSync, readdirSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
-import { systemCode } from "@backup/core";
+import { systemCode } from "./errors.js";
 import { atExit } from "./at-exit.js";
 
 export interface GroupOptions {
   readonly program: string;
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
+  /** Default: the directory of this process. */
+  readonly cwd?: string | undefined;
   readonly stdio: StdioOptions;
 }
 
@@ -44,8 +46,8 @@ const LOOK_MS = 50;
 const KILLED_MS = 1000;
 
 /** Starts a program without a shell. Rejects with the system's error where that is impossible. */
-export async function startGroup({ program, args, env, stdio }: GroupOptions): Promise<ProcessGroup> {
-  const child = spawn(program, args, { env, stdio, detached: true });
+export async function startGroup({ program, args, env, cwd, stdio }: GroupOptions): Promise<ProcessGroup> {
+  const child = spawn(program, args, { env, cwd, stdio, detached: true });
   const ended = once(child, "exit").then(
     ([code, signal]): Ended => ({ code, signal }),
     // Told by `spawn` below.
@@ -86,7 +88,7 @@ export async function waitForGroup(
 }
 
 /** Tells a session to end, waits for the last of it, and kills what is left. */
-async function endSession(session: number, graceMs: number): Promise<void> {
+export async function endSession(session: number, graceMs: number): Promise<void> {
   signalSession(session, "SIGTERM");
   if (await isEmptyWithin(session, graceMs)) return;
   // Again and again: a group may have begun meanwhile.

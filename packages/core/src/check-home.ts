@@ -1,4 +1,4 @@
-import { BackupError } from "@backup/core";
+import { BackupError } from "./errors.js";
 
 /**
  * Refuses a path that begins with `~`: only a shell makes a home directory of that, and not where it is quoted, follows

@@ -1,0 +1,13 @@
+import { filePlugin } from "@backup/file/plugin";
+import { imapPlugin } from "@backup/imap/plugin";
+import { subcommands } from "../../src/commands/all.js";
+import { builtInPlugins } from "../../src/plugins.js";
+import { typeOfPlugin } from "../../src/types/type-of-plugin.js";
+
+// What comes along, for tests that need no plugin of others.
+
+export const PLUGINS = builtInPlugins();
+export const SUBCOMMANDS = subcommands(PLUGINS);
+export const ACTION_TYPES = PLUGINS.actions.map(typeOfPlugin);
+export const imapType = typeOfPlugin(imapPlugin);
+export const fileType = typeOfPlugin(filePlugin);

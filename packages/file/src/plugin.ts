@@ -1,0 +1,119 @@
+import { BackupError, checkHome, definePlugin } from "@backup/core";
+import { HOST_OPTIONS, SOURCE_HOST_OPTIONS, hostOf } from "@backup/transport-rsync/options";
+import { parseRemote } from "@backup/transport-rsync/remote";
+
+// What does the work is loaded when it is used: a list of all types needs none of it.
+
+/** A size as rsync(1) takes it. */
+const SIZE = /^\d+(?:\.\d+)?(?:[kmgtp](?:i?b)?|b)?(?:[+-]1)?$/i;
+
+/** `backup file`: a directory with all that is in it, by rsync(1). */
+export const filePlugin = definePlugin({
+  kind: "mirror",
+  name: "file",
+  summary: "mirror a directory tree, and what was moved in it without sending it again",
+  positionals: [
+    { name: "source", describe: "Directory here, or [user@]host:dir; what is in it is mirrored, not itself" },
+    { name: "dest", describe: "Directory here, or [user@]host:dir; made if it is missing" },
+  ],
+  options: {
+    ...SOURCE_HOST_OPTIONS,
+    exclude: {
+      type: "string",
+      array: true,
+      describe: "Leave out what matches this pattern, as in a .gitignore; repeatable",
+    },
+    include: { type: "string", array: true, describe: "Do not leave out what matches this pattern; repeatable" },
+    "exclude-if-present": {
+      type: "string",
+      describe: "Leave out directories that have a file of this name, as .nobackup",
+    },
+    require: {
+      type: "string",
+      describe: "Do nothing unless SOURCE has this file: a sign that the right disk is mounted",
+    },
+    "one-file-system": {
+      type: "boolean",
+      describe: "Leave out what other file systems that are mounted in SOURCE hold",
+    },
+    "max-size": { type: "string", describe: "Leave out files that are larger, as 2g or 500m" },
+    "min-size": { type: "string", describe: "Leave out files that are smaller" },
+    inet: {
+      type: "boolean",
+      describe: "For slow links: compare by size, go on with half-sent files, compress, keep no owners",
+    },
+    sparse: { type: "boolean", describe: "Let runs of zeros in files take no room" },
+    "numeric-ids": { type: "boolean", describe: "Keep owners by number, not by name" },
+    timeout: { type: "number", default: 60, describe: "Seconds of silence until a host counts as lost" },
+    rsync: {
+      type: "string",
+      array: true,
+      describe: "An option for rsync, as it is; on the command line all that follow -- are",
+    },
+    ...HOST_OPTIONS,
+    bwlimit: { type: "number", describe: "KiB a second that rsync may send" },
+  },
+  rest: "rsync",
+  examples: [
+    ["backup file /home/alice nas:backups/alice", "to another host, by ssh"],
+    ["backup file www@web.example.org:/srv/www /backup/www --exclude cache/", "from another host, without caches"],
+    [
+      "backup file /srv /mnt/disk --require .mounted -- --checksum",
+      "only if /srv/.mounted is there; all bytes compared",
+    ],
+  ],
+  check({ source, dest, srcsecret, srcpassphrase, timeout, maxSize, minSize }) {
+    if (source === "") throw new BackupError("USAGE", "SOURCE is empty; name a directory (. is the one you are in)");
+    checkHome({ SOURCE: source, "--srcsecret": srcsecret, "--srcpassphrase": srcpassphrase });
+    if (parseRemote(source) && parseRemote(dest))
+      throw new BackupError("USAGE", "SOURCE and DEST are both on other hosts; one of them has to be here");
+    if (!parseRemote(source) && (srcsecret ?? srcpassphrase) !== undefined)
+      throw new BackupError("USAGE", `--srcsecret and --srcpassphrase are for a SOURCE on another host`);
+    if (!(timeout > 0 && timeout <= 86_400))
+      throw new BackupError("USAGE", "--timeout takes a number of seconds above 0, up to 86400 (a day)");
+    for (const [name, size] of Object.entries({ "--max-size": maxSize, "--min-size": minSize }))
+      if (size !== undefined && !SIZE.test(size))
+        throw new BackupError("USAGE", `${name} takes a size as 500m or 1.5g, not '${size}'`);
+  },
+  host: ({ source }) => parseRemote(source)?.host ?? "localhost",
+  async create(args, context) {
+    const { openTreeMirror } = await import("./open-tree.js");
+    return await openTreeMirror({ ...args, host: await hostOf(args.source, args, context) });
+  },
+  list: async (looked) => (await import("./list-tree.js")).listTree(looked),
+  verify: async (options) => (await import("./verify-tree.js")).verifyTree(options),
+  restore: {
+    summary: "bring a directory tree back, or a part of it: adds what is missing there, and deletes nothing",
+    positionals: [
+      { name: "dest", describe: "The backup: directory here, or [user@]host:dir; only read" },
+      { name: "target", describe: "Directory that gets it, here, or [user@]host:dir; made if it is missing" },
+    ],
+    options: {
+      path: { type: "string", describe: "Only this file or directory of the backup" },
+      overwrite: { type: "boolean", describe: "Replace files of TARGET that differ" },
+      ...SOURCE_HOST_OPTIONS,
+      ...HOST_OPTIONS,
+    },
+    examples: [
+      ["backup restore file nas:alice /home/alice", "all that is missing there"],
+      ["backup restore file nas:alice /tmp/back --path Documents/letter.odt --snapshot 2026-11-01", "a file as it was"],
+    ],
+    check({ target, path, dest, srcsecret, srcpassphrase }) {
+      if (target === "") throw new BackupError("USAGE", "TARGET is empty; name a directory (. is the one you are in)");
+      checkHome({ TARGET: target, "--srcsecret": srcsecret, "--srcpassphrase": srcpassphrase });
+      if (path === "" || path?.startsWith("/"))
+        throw new BackupError(
+          "USAGE",
+          "--path takes a path in the backup, as Documents/letter.odt, without a / before it",
+        );
+      if (parseRemote(target) && parseRemote(dest))
+        throw new BackupError("USAGE", "TARGET and DEST are both on other hosts; one of them has to be here");
+    },
+    async open(args, context) {
+      const { target, path, overwrite } = args;
+      const { openTreeTarget } = await import("./open-tree.js");
+      const plain = path?.replace(/\/+$/, "");
+      return openTreeTarget({ target, path: plain, overwrite, host: await hostOf(target, args, context) });
+    },
+  },
+});
