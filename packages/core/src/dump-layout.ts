@@ -11,6 +11,7 @@ const NAME = /^(.+)\.D([a-z2-7]{26})((?:\.[a-z0-9]+)*)$/s;
  */
 export const dumpLayout: Layout<DumpItem> = {
   leaves: [],
+  unit: "file",
   naming: () => ({
     identify,
     path: ({ collection, name, extension }, { digest }) => `${collection}/${dumpFileName(name, digest, extension)}`,

@@ -44,6 +44,7 @@ const ANY_DIGEST = "a".repeat(26);
 export class DumpSource implements Source<DumpItem> {
   readonly id: string;
   readonly leaves = dumpLayout.leaves;
+  readonly unit = dumpLayout.unit;
   readonly #options: DumpSourceOptions;
   readonly #stage: DumpStage;
   readonly #now: () => number;
@@ -72,7 +73,7 @@ export class DumpSource implements Source<DumpItem> {
     for await (const entry of this.#options.collections(signal)) {
       throwIfAborted(signal);
       if (!isUnavailable(entry)) this.#collections.set(entry.path, entry);
-      yield isUnavailable(entry) ? entry : { path: entry.path, name: entry.name };
+      yield isUnavailable(entry) ? entry : collectionOf(entry);
     }
   }
 
@@ -135,4 +136,8 @@ export class DumpSource implements Source<DumpItem> {
       return { name: id, error };
     }
   }
+}
+
+function collectionOf({ path, name, fingerprint }: DumpCollection): Collection {
+  return { path, name, ...(fingerprint === undefined ? {} : { fingerprint }) };
 }

@@ -22,8 +22,8 @@ export interface DumpWork {
   readonly signal: AbortSignal;
 }
 
-/** A directory of dumps at the destination. */
-export interface DumpCollection extends Omit<Collection, "fingerprint"> {
+/** A directory of dumps at the destination. With a fingerprint it is produced only when that is another one. */
+export interface DumpCollection extends Collection {
   /**
    * All of its dumps, each name and extension once; one is begun when the one before it was dealt with.
    * @throws BackupError COLLECTION_UNAVAILABLE costs this collection alone

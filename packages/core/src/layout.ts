@@ -4,6 +4,8 @@ import type { Item, Known, Naming, Path } from "./model.js";
 export interface Layout<I extends Item = Item> {
   /** Names of the directories that every collection has at the destination for its files (`cur`, `new`, `tmp`). */
   readonly leaves: readonly string[];
+  /** What a person calls an item; default: message. */
+  readonly unit?: "file" | undefined;
   /** The naming for a destination; `colon` false: it cannot hold `:` in a name. */
   naming(limits: { readonly colon: boolean }): Naming<I>;
   /** What is wrong with a collection's sidecars, those that are missing too. Default: nothing ever is. */

@@ -64,7 +64,8 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
     signal: caller = new AbortController().signal,
   } = options;
   const started = performance.now();
-  onEvent({ type: "start", source: source.id, destination: store.name, dryRun });
+  const { unit } = source;
+  onEvent({ type: "start", source: source.id, destination: store.name, dryRun, unit });
 
   // Asked first: a source that cannot be reached leaves no trace at the destination.
   const offered: (Collection | Unavailable)[] = [];
@@ -90,7 +91,7 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
   const proven = await recognise({ source, store, naming, signal }, survey);
   const work = plan(deltas, naming, { proven, isPartial: survey.failed > 0 });
   const expected = unlikelyMoved(withoutCopy(work.vanished, deltas), work.puts);
-  announce(onEvent, survey, work, expected);
+  announce(onEvent, { survey, work, expected, unit });
   const limit = options.allowDeletes || options.keepDeleted ? () => {} : checkDeletionLimit;
   limit(losses(survey, expected));
 
@@ -238,9 +239,17 @@ function seenNow<I extends Item>(input: {
 
 function announce<I extends Item>(
   onEvent: EventSink,
-  survey: Survey<I>,
-  work: Plan<I>,
-  expected: readonly Known[],
+  {
+    survey,
+    work,
+    expected,
+    unit,
+  }: {
+    readonly survey: Survey<I>;
+    readonly work: Plan<I>;
+    readonly expected: readonly Known[];
+    readonly unit: Report["unit"];
+  },
 ): void {
   onEvent({
     type: "plan",
@@ -250,6 +259,7 @@ function announce<I extends Item>(
     move: work.moves.length + work.links.length,
     rename: work.renames.length,
     remove: countFiles(expected),
+    unit,
   });
 }
 
@@ -284,6 +294,7 @@ function summarize<I extends Item>(input: {
   const postponed = applied.postponed || survey.failed > 0;
   const listed = [...survey.unchanged.values(), ...survey.compared.map(({ delta }) => delta)];
   return {
+    unit: options.source.unit,
     result: failed > 0 ? "partial" : "done",
     dryRun,
     collections: survey.unchanged.size + survey.compared.filter(({ collection }) => collection).length,

@@ -1,4 +1,4 @@
-import { mkdir, readFile, readdir, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -93,10 +93,41 @@ describe("a source of dumps keeps what a source promises", () => {
 });
 
 describe("a source of dumps", () => {
+  it("is not asked for what has the fingerprint of the last run, unless that or a file is not as it was", async () => {
+    await using directory = await temporaryDirectory();
+    const calls: Calls = [];
+    let fingerprint = "1";
+    const source = (world: World): DumpSource =>
+      dumpsOf(world, [], {
+        async *collections() {
+          const dumps = (): readonly Dump[] => ["a", "b"].map((name) => dumpOf(world, "shop", name, calls));
+          yield { path: "shop", name: "shop", fingerprint, dumps };
+        },
+      });
+    const taken = (): readonly string[] => calls.splice(0);
+    expect((await run(source({ shop: { a: "1" } }), directory.path)).report).toMatchObject({
+      result: "done",
+      added: 2,
+    });
+    expect(taken()).toEqual(["a", "b"]);
+    expect((await run(source({ shop: { a: "2" } }), directory.path)).report).toMatchObject({ unchanged: 1, added: 0 });
+    expect(taken()).toEqual([]);
+    fingerprint = "2";
+    const broke = await run(source({ shop: { a: "3", b: broken() } }), directory.path);
+    expect(broke.report).toMatchObject({ result: "partial", added: 1 });
+    expect(taken()).toEqual(["a", "b"]);
+    expect((await run(source({ shop: { a: "3", b: "3" } }), directory.path)).report).toMatchObject({ added: 1 });
+    expect(taken()).toEqual(["a", "b"]);
+    await rm(join(directory.path, "shop", nameOf("a", "3")));
+    expect((await run(source({ shop: { a: "3", b: "3" } }), directory.path)).report).toMatchObject({ added: 1 });
+    expect(taken()).toEqual(["b", "a"]);
+  });
+
   it("names a file by what is in it, and touches it no more as long as that is so", async () => {
     await using directory = await temporaryDirectory();
     const world: World = { shop: { shop: "one", news: "two" } };
-    expect((await run(dumpsOf(world), directory.path)).report).toMatchObject({ result: "done", added: 2 });
+    const { report: first } = await run(dumpsOf(world), directory.path);
+    expect(first).toMatchObject({ result: "done", added: 2, unit: "file" });
     const files = [nameOf("news", "two"), nameOf("shop", "one")];
     expect(await filesIn(directory.path, "shop")).toEqual(files.toSorted());
     const file = join(directory.path, "shop", nameOf("shop", "one"));

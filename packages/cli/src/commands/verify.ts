@@ -93,14 +93,20 @@ async function verifyAll(
     if (args.server !== undefined)
       throw new BackupError("USAGE", `--server is for backups of mail accounts, and this is ${backup.source}`);
     const about = { destination: store.name, repairable: undefined, source: backup.source, isSample: share < 1 };
-    return { ...about, unit: "file", verified: await plugin.verify({ ...whatever, signal, share, onEvent }) };
+    return {
+      ...about,
+      unit: "file",
+      by: "manifest",
+      verified: await plugin.verify({ ...whatever, signal, share, onEvent }),
+    };
   }
   const opened: OpenBackup = { ...whatever, layout: await plugin.layout() };
   if (args.repair) checkNewest(opened);
   const reads = share < 1 ? (): boolean => Math.random() < share : undefined;
   const verified = await verify({ ...opened, signal, share, reads, onEvent });
   const repairable = isNewest(opened) ? args.dest : undefined;
-  const about = { destination: store.name, repairable, source: backup.source, isSample: share < 1 };
+  const { unit } = opened.layout;
+  const about = { destination: store.name, repairable, source: backup.source, isSample: share < 1, unit };
   if (args.server === undefined) return { ...about, verified };
   renderer.close();
   const account = accountAt({ ...args, server: args.server }, opened);

@@ -22,6 +22,7 @@ export function plainRenderer(
   let stored: Progress | undefined;
   let failures = 0;
   let dryRun = false;
+  let unit = "message";
   const say = (line: string): void => {
     if (!quiet) out.write(`${printable(line)}\n`);
   };
@@ -39,9 +40,10 @@ export function plainRenderer(
       switch (event.type) {
         case "start":
           dryRun = event.dryRun;
+          unit = event.unit ?? "message";
           return say(`${event.source} → ${event.destination}${event.dryRun ? " (dry run)" : ""}`);
         case "collection":
-          return verbose ? say(formatCollection(event)) : undefined;
+          return verbose ? say(formatCollection(event, unit)) : undefined;
         case "plan":
           say(formatPlan(event));
           // Shown, and the time taken, from the beginning: the first batch may be long in coming.
@@ -95,7 +97,7 @@ function labelOf(damage: Damage): string {
   return damage.kind === "changed" ? "CHANGED" : "MISSING";
 }
 
-function formatCollection(event: BackupEvent & { readonly type: "collection" }): string {
+function formatCollection(event: BackupEvent & { readonly type: "collection" }, unit: string): string {
   const { name, state, items, added, moved, renamed, removed } = event;
   if (state === "unchanged") return `  ${name}: unchanged`;
   const changes = [
@@ -105,7 +107,7 @@ function formatCollection(event: BackupEvent & { readonly type: "collection" }):
     [removed, "deleted"],
   ].filter(([count]) => count !== 0);
   const what = changes.map(([count, word]) => `${count} ${word}`).join(", ") || "nothing to do";
-  return `  ${name}: ${state === "vanished" ? "gone at the source, " : ""}${formatCount(items, "message")}, ${what}`;
+  return `  ${name}: ${state === "vanished" ? "gone at the source, " : ""}${formatCount(items, unit)}, ${what}`;
 }
 
 function formatPlan(event: BackupEvent & { readonly type: "plan" }): string {

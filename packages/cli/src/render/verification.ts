@@ -8,7 +8,9 @@ export interface Verification {
   readonly repairable: string | undefined;
   readonly source: string;
   /** What a person calls an item; default: message. */
-  readonly unit?: "file";
+  readonly unit?: "file" | undefined;
+  /** What says how files are to be; default: their names. */
+  readonly by?: "manifest";
   /** Only some of the messages were read. */
   readonly isSample: boolean;
   /** After the repair, if there was one. */
@@ -62,12 +64,12 @@ export function formatVerification(
   return [...lines, ...server, formatResult(verification), ...formatAdvice(verification)];
 }
 
-function formatResult({ verified, isSample, unit }: Verification): string {
+function formatResult({ verified, isSample, unit, by: says }: Verification): string {
   const { files, bytes, readFiles, readBytes, damaged } = verified;
   const all = `${formatCount(files, unit ?? "message")}, ${formatBytes(bytes)}`;
   const read = `${NUMBER.format(readFiles)} of them were read, ${formatBytes(readBytes)}`;
   if (damaged.length > 0) return `${all}: ${isSample ? `${read}; ` : ""}${formatDamaged(damaged)}`;
-  const by = unit === "file" ? "the manifest says" : "their names say";
+  const by = says === "manifest" ? "the manifest says" : "their names say";
   return isSample ? `${all}: ${read}, and are as ${by}` : `${all}: all as ${by}`;
 }
 
