@@ -1,8 +1,7 @@
-import { DESTINATION_OPTIONS } from "./destination-options.js";
 import { HISTORY_OPTIONS } from "./history-options.js";
 import type { ActionOption } from "./types/action-type.js";
 
-/** Options of every type of action. */
+/** Options of every type of action, beside those of its destination. */
 export const ACTION_OPTIONS = {
   name: {
     type: "string",
@@ -17,5 +16,4 @@ export const ACTION_OPTIONS = {
     default: false,
     describe: "Say what would be done; write nothing. DRY_RUN=1 does the same",
   },
-  ...DESTINATION_OPTIONS,
 } as const satisfies Record<string, ActionOption>;

@@ -1,21 +1,18 @@
-import { access, constants } from "node:fs/promises";
-import { type AnyActionPlugin, BackupError, LocalStore, type Store, camelCase, systemCode } from "@backup/core";
-import { parseRemote } from "@backup/transport-rsync/remote";
+import { type AnyActionPlugin, type BackupError, type PluginRegistry, type Store, camelCase } from "@backup/core";
 import type { ActionContext } from "./action.js";
-import { type DestinationArguments, remoteOptionsGiven } from "./destination-options.js";
-import { problemsOf } from "./problems-of.js";
+import { type DestinationArguments, unusedOptions } from "./destinations.js";
+import { contextFor } from "./context-for.js";
 
-/** Silence after which a host counts as lost, seconds. */
-const TIMEOUT_S = 60;
-
-/** What of an action's arguments is said of its destination: on this machine, no option that is the source's own too. */
+/** What of an action's arguments is said of its destination: no option of the source's own that the store does not know. */
 export function destinationOf(
   { options }: Pick<AnyActionPlugin, "options">,
   args: DestinationArguments,
+  plugins: PluginRegistry,
 ): DestinationArguments {
-  if (parseRemote(args.dest)) return args;
-  const own = new Set(Object.keys(options).flatMap((name) => [name, camelCase(name)]));
-  const rest = Object.entries(args).filter(([name]) => !own.has(name));
+  const used = plugins.store(args.dest).options;
+  const own = Object.keys(options).filter((name) => !Object.hasOwn(used, name) && name !== "timeout");
+  const names = new Set(own.flatMap((name) => [name, camelCase(name)]));
+  const rest = Object.entries(args).filter(([name]) => !names.has(name));
   return { ...Object.fromEntries(rest), dest: args.dest };
 }
 
@@ -23,58 +20,39 @@ export function destinationOf(
  * The store that DEST names. One on another host begins to connect at once, and what fails shows at its first use.
  * @throws BackupError USAGE, SECRET_MISSING, SECRET_UNREADABLE
  */
-export async function openDestination(
-  args: DestinationArguments,
-  { onEvent, secrets, env }: Pick<ActionContext, "onEvent" | "secrets" | "env">,
-): Promise<Store> {
-  const remote = parseRemote(args.dest);
-  if (!remote) {
-    const unused = remoteOptionsGiven({ ...args });
-    if (unused.length > 0) {
-      const names = unused.map((name) => `--${name}`).join(", ");
-      const message = `${names}: only for a destination on another host, and ${args.dest} is a directory here`;
-      onEvent({ type: "warning", code: "OPTION_UNUSED", message });
-    }
-    return new LocalStore(args.dest);
+export async function openDestination(args: DestinationArguments, context: ActionContext): Promise<Store> {
+  const { plugins, onEvent } = context;
+  const plugin = plugins.store(args.dest);
+  const unused = unusedOptions(args, plugins);
+  if (unused.length > 0) {
+    const message = `${unused.join(", ")}: of no use for ${args.dest}, which is ${plugin.summary}`;
+    onEvent({ type: "warning", code: "OPTION_UNUSED", message });
   }
-  // Loaded when used: it costs start-up time.
-  const { findIdentity, openRemoteStore } = await import("@backup/transport-rsync");
-  return openRemoteStore({
-    destination: args.dest,
-    transport: args.transport ?? "auto",
-    port: args.sshPort,
-    sshConfig: args.sshConfig,
-    knownHosts: args.knownHosts,
-    hostKeyFingerprint: args.hostKeyFingerprint,
-    spool: args.spool,
-    bwlimit: args.bwlimit,
-    secretsDirectory: secrets,
-    identity: await findIdentity({ parameter: args.dstsecret, host: remote.host, directory: secrets }),
-    passphraseFile: args.dstpassphrase,
-    timeoutMs: (args.timeout ?? TIMEOUT_S) * 1000,
-    env,
-    onEvent,
-  });
+  const inner = contextFor(args, context);
+  try {
+    return endingWith(await plugin.open(args as never, inner), inner);
+  } catch (error) {
+    await inner[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 /** Secrets that a destination names and that are not there. */
 export async function destinationProblems(
-  { dest, dstsecret, dstpassphrase }: DestinationArguments,
-  { secrets: directory }: Pick<ActionContext, "secrets">,
+  args: DestinationArguments,
+  context: ActionContext,
 ): Promise<readonly BackupError[]> {
-  const remote = parseRemote(dest);
-  if (!remote) return [];
-  const { findIdentity } = await import("@backup/transport-rsync");
-  const findKey = () => findIdentity({ parameter: dstsecret, host: remote.host, directory });
-  return await problemsOf(dstpassphrase === undefined ? [findKey] : [findKey, () => checkPassphrase(dstpassphrase)]);
+  await using inner = contextFor(args, context);
+  return (await context.plugins.store(args.dest).problems?.(args as never, inner)) ?? [];
 }
 
-async function checkPassphrase(file: string): Promise<void> {
-  try {
-    await access(file, constants.R_OK);
-  } catch (error) {
-    const reason = systemCode(error) ?? "unknown error";
-    const message = `the file ${file} of --dstpassphrase cannot be read (${reason}); check the path`;
-    throw new BackupError("SECRET_MISSING", message, { cause: error });
-  }
+/** The store itself, which disposes of what it was opened with when it is disposed of. */
+function endingWith(store: Store, inner: AsyncDisposable): Store {
+  const dispose = store[Symbol.asyncDispose].bind(store);
+  return Object.assign(store, {
+    async [Symbol.asyncDispose]() {
+      await dispose();
+      await inner[Symbol.asyncDispose]();
+    },
+  });
 }

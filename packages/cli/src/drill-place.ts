@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { BackupError, type DrillPlace, atExit, drillInto, systemCode } from "@backup/core";
 import type { AccountArguments } from "@backup/imap/options";
 import type { ActionContext } from "./action.js";
+import { contextFor } from "./context-for.js";
 import type { OpenBackup } from "./open-backup.js";
-import { contextFor } from "./types/action-of-plugin.js";
 import { accountAt } from "./verify-server.js";
 
 /** Options that say where a drill restores to. */

@@ -1,15 +1,14 @@
 import { BackupError, type Day, parseDay } from "@backup/core";
-import { DESTINATION_OPTIONS, type DestinationArguments, checkDestinationOptions } from "./destination-options.js";
+import type { DestinationArguments } from "./destinations.js";
 import type { ActionOption } from "./types/action-type.js";
 
-/** Options of every command that looks at a backup or takes from it. */
+/** Options of every command that looks at a backup or takes from it, beside those of its destination. */
 export const LOOKING_OPTIONS = {
   snapshot: {
     type: "string",
     requiresArg: true,
     describe: "Of a history, the snapshot of this day, YYYY-MM-DD; default: the newest",
   },
-  ...DESTINATION_OPTIONS,
 } as const satisfies Record<string, ActionOption>;
 
 export interface LookingArguments extends DestinationArguments {
@@ -18,7 +17,6 @@ export interface LookingArguments extends DestinationArguments {
 
 /** @throws BackupError USAGE */
 export function checkLookingOptions(args: LookingArguments): void {
-  checkDestinationOptions(args);
   dayOf("--snapshot", args.snapshot);
 }
 

@@ -42,7 +42,7 @@ export interface OpenHistory {
   readonly days: readonly Day[];
 }
 
-type OpenContext = Pick<ActionContext, "onEvent" | "secrets" | "env" | "signal" | "plugins">;
+type OpenContext = ActionContext;
 
 /**
  * Opens the backup that DEST names, of a history the snapshot that is asked for or the newest. Writes nothing.

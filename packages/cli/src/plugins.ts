@@ -1,9 +1,16 @@
-import { type LoadedPlugin, PluginRegistry } from "@backup/core";
+import { type LoadedPlugin, PluginRegistry, localStorePlugin } from "@backup/core";
 import { filePlugin } from "@backup/file/plugin";
 import { imapPlugin } from "@backup/imap/plugin";
+import { sshStorePlugin } from "@backup/transport-rsync/plugin";
 
 /** The plugins that come along, in the order in which help lists them. Each loads what does its work when it is used. */
-const BUILT_IN: readonly LoadedPlugin[] = [{ plugin: imapPlugin }, { plugin: filePlugin }];
+const BUILT_IN: readonly LoadedPlugin[] = [
+  { plugin: imapPlugin },
+  { plugin: filePlugin },
+  { plugin: sshStorePlugin },
+  // It takes whatever the others do not.
+  { plugin: localStorePlugin },
+];
 
 /** Those alone. */
 export function builtInPlugins(): PluginRegistry {

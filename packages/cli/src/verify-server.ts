@@ -19,8 +19,8 @@ import type { SourceArguments } from "@backup/imap/options";
 import { imapPlugin } from "@backup/imap/plugin";
 import { parseServer } from "@backup/imap/server";
 import type { ActionContext } from "./action.js";
+import { contextFor } from "./context-for.js";
 import type { OpenBackup } from "./open-backup.js";
-import { contextFor } from "./types/action-of-plugin.js";
 
 /** Options of a command that asks the server of a backup. */
 export interface ServerArguments extends Omit<SourceArguments, "user" | "server"> {

@@ -13,7 +13,7 @@ import { temporaryDirectory } from "../../../test/support/temporary-directory.js
 
 const SECRET = "hunter2-correct-horse";
 
-type ImapArguments = CommonArguments & { readonly srcsecret?: string };
+type ImapArguments = CommonArguments & Readonly<Record<string, unknown>> & { readonly srcsecret?: string };
 
 /** What an action was made with when it ran, and what the file of its secret held then. */
 interface Seen {

@@ -3,11 +3,12 @@ import { PLUGIN_API } from "./plugin.js";
 
 /** What may be called so on a command line and in a plan. */
 const NAME = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
-const KINDS = ["source", "mirror"] as const;
+const KINDS = ["source", "mirror", "store"] as const;
 /** Methods without which a plugin of a kind is none. */
 const METHODS: Readonly<Record<(typeof KINDS)[number], readonly string[]>> = {
   source: ["layout", "create"],
   mirror: ["create", "list", "verify"],
+  store: ["takes", "open"],
 };
 
 /**
@@ -29,8 +30,12 @@ export function checkPlugin(plugin: unknown, origin = "backup itself"): void {
   if (!isLine(plugin.summary)) throw wrong("has no summary of one line");
   for (const method of METHODS[kind])
     if (typeof plugin[method] !== "function") throw wrong(`has no ${method}(), which a ${kind} has`);
-  checkWords(plugin, wrong);
   checkOptions(plugin.options, wrong);
+  if (kind === "store") {
+    if (!isLine(plugin.form)) throw wrong("has no form, how its destinations are written");
+    return;
+  }
+  checkWords(plugin, wrong);
   if (plugin.commandOptions !== undefined) checkOptions(plugin.commandOptions, wrong);
   const { restore } = plugin;
   if (restore === undefined) return;

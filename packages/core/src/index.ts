@@ -61,6 +61,7 @@ export type { Source, View } from "./source.js";
 export type { Cloned, Description, Digested, FileContent, Move, Place, Store } from "./store.js";
 export type { Reach, RemoteShell } from "./reach.js";
 export { type ReadAhead, readAhead } from "./read-ahead.js";
+export { localStorePlugin } from "./local-store-plugin.js";
 export { LocalStore, type LocalStoreOptions } from "./local-store.js";
 export { type Lease, type LeaseFile, LEASE_FILE, LEASE_TIMING, type LeaseTiming, takeLease } from "./lease.js";
 export { OWNED_NAME_BYTES, type OwnedDirectoryOptions, makeOwnedDirectory } from "./owned-directory.js";
@@ -104,6 +105,7 @@ export { saveSecret } from "./save-secret.js";
 export { type SecretCommand, secretFromCommand } from "./secret-command.js";
 export {
   type AnyActionPlugin,
+  type DestinationWords,
   type LookedMirror,
   type MirrorPlugin,
   PLUGIN_API,
@@ -111,6 +113,7 @@ export {
   type RestoreDescription,
   type RunWishes,
   type SourcePlugin,
+  type StorePlugin,
   type VerifyMirrorOptions,
   definePlugin,
 } from "./plugin.js";

@@ -1,6 +1,6 @@
 import { BackupError } from "./errors.js";
 import { checkPlugin } from "./check-plugin.js";
-import type { AnyActionPlugin, Plugin } from "./plugin.js";
+import type { AnyActionPlugin, Plugin, StorePlugin } from "./plugin.js";
 
 /** A plugin, and where it comes from. */
 export interface LoadedPlugin<P extends Plugin = Plugin> {
@@ -36,6 +36,22 @@ export class PluginRegistry {
   /** Those by which actions are run. */
   get actions(): readonly AnyActionPlugin[] {
     return this.all.flatMap(({ plugin }) => (plugin.kind === "source" || plugin.kind === "mirror" ? [plugin] : []));
+  }
+
+  /** Those that open destinations, in the order in which they are asked whether a DEST is theirs. */
+  get stores(): readonly StorePlugin[] {
+    const all = [...this.all.filter(({ origin }) => origin !== undefined), ...this.all];
+    return [...new Set(all.flatMap(({ plugin }) => (plugin.kind === "store" ? [plugin] : [])))];
+  }
+
+  /** The store whose DEST this is. @throws BackupError PLUGIN_UNKNOWN */
+  store(dest: string): StorePlugin {
+    const found = this.stores.find((plugin) => plugin.takes(dest));
+    if (found) return found;
+    throw new BackupError(
+      "PLUGIN_UNKNOWN",
+      `there is no store for ${dest}; a plugin brings one, and is named with --plugin`,
+    );
   }
 
   /** The type of data with this name. @throws BackupError PLUGIN_UNKNOWN */

@@ -111,6 +111,29 @@ export interface RestoreDescription<Args = never> {
   open(args: Args, context: PluginContext): Promise<Target>;
 }
 
+/** A place for backups, on a host or a service: DEST texts of a form of its own. */
+export interface StorePlugin<Args = never> extends Described {
+  readonly kind: "store";
+  /** How its destinations are written, for help: `[user@]host:dir`. */
+  readonly form: string;
+  /** Whether a DEST is one of its destinations. Those of plugins that are named are asked before those that come along. */
+  takes(dest: string): boolean;
+  /** What can be known to be wrong of its options, wherever DEST is. @throws BackupError USAGE */
+  check?(args: Args): void;
+  /** What would keep it from being opened here, as a missing secret; connects to nothing. Default: nothing. */
+  problems?(args: Args, context: PluginContext): Promise<readonly BackupError[]>;
+  /** May begin to connect; what fails shows at the first use. @throws BackupError USAGE, SECRET_MISSING */
+  open(args: Args, context: PluginContext): Promise<Store>;
+}
+
+/** What every store gets besides its options. */
+export interface DestinationWords {
+  /** As it was given. */
+  readonly dest: string;
+  /** Seconds of silence after which a host counts as lost, where the command says so. */
+  readonly timeout?: number | undefined;
+}
+
 /** What a plugin of one kind is to say: all of it, but the version of the interface. */
 type Definition<P extends Described> = Omit<P, "api" | "positionals" | "options" | "commandOptions" | "restore">;
 
@@ -154,6 +177,9 @@ export function definePlugin<
 >(
   plugin: Definition<MirrorPlugin<Arguments<W, O & C>, Arguments<RW, RO>>> & Words<W, O, C, RW, RO>,
 ): MirrorPlugin<Arguments<W, O & C>, Arguments<RW, RO>>;
+export function definePlugin<const O extends PluginOptions>(
+  plugin: Definition<StorePlugin<Arguments<readonly [], O> & DestinationWords>> & { readonly options: O },
+): StorePlugin<Arguments<readonly [], O> & DestinationWords>;
 export function definePlugin(plugin: object): object {
   return { api: PLUGIN_API, ...plugin };
 }
@@ -162,4 +188,4 @@ export function definePlugin(plugin: object): object {
 export type AnyActionPlugin = SourcePlugin | MirrorPlugin;
 
 /** Whatever a plugin is. */
-export type Plugin = AnyActionPlugin;
+export type Plugin = AnyActionPlugin | StorePlugin;

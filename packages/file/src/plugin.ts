@@ -1,4 +1,4 @@
-import { BackupError, checkHome, definePlugin } from "@backup/core";
+import { BackupError, camelCase, checkHome, definePlugin } from "@backup/core";
 import { HOST_OPTIONS, SOURCE_HOST_OPTIONS, hostOf } from "@backup/transport-rsync/options";
 import { parseRemote } from "@backup/transport-rsync/remote";
 
@@ -77,6 +77,11 @@ export const filePlugin = definePlugin({
   },
   host: ({ source }) => parseRemote(source)?.host ?? "localhost",
   async create(args, context) {
+    const unused = hostOptionsGiven(args);
+    if (unused.length > 0 && !parseRemote(args.source) && !parseRemote(args.dest)) {
+      const message = `${unused.join(", ")}: of no use where both ${args.source} and ${args.dest} are of this machine`;
+      context.onEvent({ type: "warning", code: "OPTION_UNUSED", message });
+    }
     const { openTreeMirror } = await import("./open-tree.js");
     return await openTreeMirror({ ...args, host: await hostOf(args.source, args, context) });
   },
@@ -117,3 +122,10 @@ export const filePlugin = definePlugin({
     },
   },
 });
+
+function hostOptionsGiven(args: object): readonly string[] {
+  const given = new Map<string, unknown>(Object.entries(args));
+  return Object.keys(HOST_OPTIONS)
+    .filter((name) => given.get(camelCase(name)) !== undefined)
+    .map((name) => `--${name}`);
+}

@@ -1,3 +1,4 @@
+export { sshStorePlugin } from "./plugin.js";
 export { type Remote, parseRemote } from "./remote.js";
 export { type Identity, type IdentityQuery, findIdentity } from "./identity.js";
 export type { HostOptions } from "./host-options.js";

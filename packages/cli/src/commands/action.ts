@@ -1,6 +1,5 @@
 import { BackupError } from "@backup/core";
 import { ACTION_OPTIONS } from "../action-options.js";
-import { checkDestinationOptions } from "../destination-options.js";
 import { isDry } from "../dry-run.js";
 import { checkHistoryOptions } from "../history-options.js";
 import { runOne } from "../run-one.js";
@@ -13,7 +12,6 @@ export function actionCommand<Arguments extends CommonArguments>(type: ActionTyp
     ...type,
     options: { ...type.options, ...type.commandOptions, ...ACTION_OPTIONS },
     check(args) {
-      checkDestinationOptions(args);
       checkHistoryOptions(args);
       type.check(args);
     },

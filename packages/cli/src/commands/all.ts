@@ -1,4 +1,5 @@
 import type { PluginRegistry } from "@backup/core";
+import { type Destinations, destinationsOf } from "../destinations.js";
 import { restoreTypeOfPlugin, typeOfPlugin } from "../types/type-of-plugin.js";
 import { actionCommand } from "./action.js";
 import { checkDestinationCommand } from "./check-destination.js";
@@ -18,9 +19,27 @@ import { showCommand } from "./show.js";
 import type { Subcommand } from "./subcommand.js";
 
 /** Every command, in the order in which help lists them. */
-export function subcommands({ actions }: PluginRegistry): readonly Subcommand[] {
+export function subcommands(plugins: PluginRegistry): readonly Subcommand[] {
+  const destinations = destinationsOf(plugins);
+  return commandsOf(plugins, destinations).map((command) => atDestination(command, destinations));
+}
+
+/** With what is said of DEST, if the command has one. */
+function atDestination(command: Subcommand, { options, check }: Destinations): Subcommand {
+  if (!command.positionals.some(({ name }) => name === "dest")) return command;
+  return {
+    ...command,
+    options: { ...command.options, ...options },
+    check(args) {
+      check(args);
+      command.check?.(args);
+    },
+  };
+}
+
+function commandsOf({ actions }: PluginRegistry, destinations: Destinations): readonly Subcommand[] {
   return [
-    ...actions.map((plugin) => actionCommand(typeOfPlugin(plugin))),
+    ...actions.map((plugin) => actionCommand(typeOfPlugin(plugin, destinations))),
     loginImapCommand,
     runCommand,
     lsCommand,

@@ -1,5 +1,5 @@
 import { BackupError, type Description, type Store } from "@backup/core";
-import { DESTINATION_OPTIONS, type DestinationArguments, checkDestinationOptions } from "../destination-options.js";
+import type { DestinationArguments } from "../destinations.js";
 import { openDestination } from "../destination.js";
 import { EXIT } from "../exit-code.js";
 import { formatBytes, jsonLine, printable } from "../render/text.js";
@@ -15,9 +15,8 @@ export const checkDestinationCommand: Subcommand<DestinationArguments> = {
   name: "check-destination",
   summary: "connect to a destination and say what it can do",
   positionals: [{ name: "dest", describe: "Directory here, or [user@]host:dir; made if it is missing" }],
-  options: DESTINATION_OPTIONS,
+  options: {},
   examples: [["backup check-destination nas:mail/alice", "can it be reached, and what can it do?"]],
-  check: checkDestinationOptions,
   run: check,
 };
 

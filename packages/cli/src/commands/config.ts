@@ -2,7 +2,7 @@ import { EXIT } from "../exit-code.js";
 import type { Plan } from "../plan/plan.js";
 import { rendererFor } from "../render/renderer-for.js";
 import { formatCount, jsonLine, printable } from "../render/text.js";
-import { typeOfPlugin } from "../types/type-of-plugin.js";
+import { typesOf } from "../types/type-of-plugin.js";
 import type { CommandContext, Subcommand } from "./subcommand.js";
 
 interface CheckArguments {
@@ -39,7 +39,7 @@ export const configSchemaCommand: Subcommand<object> = {
   examples: [["backup config schema > plan.schema.json", "an editor completes and checks plans with it"]],
   async run(_args, { plugins }) {
     const { planSchema } = await import("../plan/schema.js");
-    process.stdout.write(`${JSON.stringify(planSchema(plugins.actions.map(typeOfPlugin)), undefined, 2)}\n`);
+    process.stdout.write(`${JSON.stringify(planSchema(typesOf(plugins)), undefined, 2)}\n`);
     return EXIT.done;
   },
 };

@@ -1,7 +1,7 @@
 import { type Verdict, formatDay, prune } from "@backup/core";
 import type { Options } from "yargs";
 import { ACTION_OPTIONS } from "../action-options.js";
-import { DESTINATION_OPTIONS, type DestinationArguments, checkDestinationOptions } from "../destination-options.js";
+import type { DestinationArguments } from "../destinations.js";
 import { openDestination } from "../destination.js";
 import { isDry } from "../dry-run.js";
 import { EXIT } from "../exit-code.js";
@@ -17,7 +17,6 @@ interface PruneArguments extends DestinationArguments, RetentionFields {
 const OPTIONS: Readonly<Record<string, Options>> = {
   ...RETENTION_OPTIONS,
   "dry-run": ACTION_OPTIONS["dry-run"],
-  ...DESTINATION_OPTIONS,
 };
 
 export const pruneCommand: Subcommand<PruneArguments> = {
@@ -30,7 +29,6 @@ export const pruneCommand: Subcommand<PruneArguments> = {
     ["backup prune nas:mail/alice --keep-last 30 --dry-run", "what would go?"],
   ],
   check(args) {
-    checkDestinationOptions(args);
     toRetention(args);
   },
   run,

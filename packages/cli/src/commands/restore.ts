@@ -1,5 +1,6 @@
 import { BackupError } from "@backup/core";
 import { ACTION_OPTIONS } from "../action-options.js";
+import { contextFor } from "../context-for.js";
 import { LOOKING_OPTIONS, checkLookingOptions } from "../looking-options.js";
 import { isDry } from "../dry-run.js";
 import { EXIT } from "../exit-code.js";
@@ -7,7 +8,6 @@ import { openAny } from "../open-backup.js";
 import { rendererFor } from "../render/renderer-for.js";
 import { formatRestored } from "../render/restored.js";
 import type { RestoreArguments, RestoreType } from "../restore-types/restore-type.js";
-import { contextFor } from "../types/action-of-plugin.js";
 import type { CommandContext, Subcommand } from "./subcommand.js";
 
 /** `backup restore TYPE …` */

@@ -1,7 +1,5 @@
 import { camelCase } from "@backup/core";
-import { parseRemote } from "@backup/transport-rsync/remote";
 import { ACTION_OPTIONS } from "../action-options.js";
-import { DESTINATION_OPTIONS } from "../destination-options.js";
 import type { ActionOption, ActionType } from "../types/action-type.js";
 import type { ActionFields, OptionFields, SecretField } from "./plan-file.js";
 import { planKey } from "./plan-key.js";
@@ -24,7 +22,12 @@ export interface ActionArgumentsOptions {
 
 /** What an action of a plan says, as arguments of its type. */
 export function actionArguments(
-  { positionals, options, commandOptions }: Pick<ActionType, "positionals" | "options" | "commandOptions">,
+  {
+    positionals,
+    options,
+    commandOptions,
+    destinations,
+  }: Pick<ActionType, "positionals" | "options" | "commandOptions" | "destinations">,
   fields: ActionFields,
   { defaults, dryRun }: ActionArgumentsOptions,
 ): ActionArguments {
@@ -34,10 +37,15 @@ export function actionArguments(
     if (value !== undefined) Object.assign(args, { [name]: value, [camelCase(name)]: value });
   };
   for (const { name } of positionals) give(name, fields[planKey(name)]);
-  const isLocal = parseRemote(String(fields.destination)) === undefined;
-  for (const [name, option] of Object.entries<ActionOption>({ ...options, ...commandOptions, ...ACTION_OPTIONS })) {
+  const used = destinations.used(String(fields.destination));
+  for (const [name, option] of Object.entries<ActionOption>({
+    ...options,
+    ...commandOptions,
+    ...ACTION_OPTIONS,
+    ...destinations.options,
+  })) {
     // How to reach other hosts is no matter of a directory here.
-    const fallback = isLocal && name in DESTINATION_OPTIONS ? undefined : defaults[name];
+    const fallback = name in destinations.options && !used.has(name) ? undefined : defaults[name];
     const value = fields[name] ?? fallback ?? option.default;
     if (isInMemory(option, value)) secrets[name] = value;
     else give(name, toArgument(option, value));

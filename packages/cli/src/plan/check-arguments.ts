@@ -1,5 +1,4 @@
 import { isBackupError } from "@backup/core";
-import { checkDestinationOptions } from "../destination-options.js";
 import { checkHistoryOptions } from "../history-options.js";
 import type { ActionType } from "../types/action-type.js";
 import type { ActionFields } from "./plan-file.js";
@@ -18,7 +17,7 @@ export interface Candidate {
 /** What is wrong with an action's arguments: what is said of a command line that has them. */
 export function argumentProblems(source: PlanSource, candidate: Candidate): readonly Problem[] {
   const { type, args } = candidate;
-  return [checkDestinationOptions, checkHistoryOptions, type.check.bind(type)].flatMap((check) => {
+  return [type.destinations.check, checkHistoryOptions, type.check.bind(type)].flatMap((check) => {
     try {
       // The schema has seen what these are.
       check(args as never);

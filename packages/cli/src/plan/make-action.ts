@@ -1,6 +1,6 @@
 import type { Retention } from "@backup/core";
 import type { Action } from "../action.js";
-import type { DestinationArguments } from "../destination-options.js";
+import type { DestinationArguments } from "../destinations.js";
 import type { ActionType } from "../types/action-type.js";
 import type { ActionArguments } from "./action-arguments.js";
 import { openSecretFiles } from "./secret-files.js";

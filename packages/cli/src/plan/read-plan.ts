@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { BackupError, type PluginRegistry, systemCode } from "@backup/core";
 import { isDry } from "../dry-run.js";
-import { typeOfPlugin } from "../types/type-of-plugin.js";
+import { typesOf } from "../types/type-of-plugin.js";
 import { planMaker } from "./make-plan.js";
 import type { Plan } from "./plan.js";
 import { planInvalid } from "./problem.js";
@@ -22,7 +22,7 @@ const LIMIT = 256 * 1024;
  */
 export async function readPlan(file: string, options: ReadPlanOptions): Promise<Plan> {
   const { plugins, env } = options;
-  const types = plugins.actions.map(typeOfPlugin);
+  const types = typesOf(plugins);
   return planMaker(types)({ file, text: await readText(file), dryRun: isDry(options, env) });
 }
 

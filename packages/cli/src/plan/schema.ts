@@ -5,7 +5,10 @@ import { planKey } from "./plan-key.js";
 import { DEFINITIONS, HOOKS, RETENTION, SCHEDULE, ref } from "./schema-definitions.js";
 
 /** What the schema says of a type. */
-export type DescribedType = Pick<ActionType, "name" | "summary" | "positionals" | "options" | "commandOptions">;
+export type DescribedType = Pick<
+  ActionType,
+  "name" | "summary" | "positionals" | "options" | "commandOptions" | "destinations"
+>;
 
 /**
  * The JSON Schema (draft 2020-12) of plan files. All that a type of action takes comes from its description.
@@ -42,7 +45,16 @@ export function planSchema(types: readonly DescribedType[]): SchemaObject {
       defaults: {
         description: "Options for every action that does not say otherwise",
         type: "object",
-        properties: { ...optionsOf(Object.assign({}, ...types.map(({ options }) => options))), ...RETENTION, ...HOOKS },
+        properties: {
+          ...optionsOf(
+            Object.assign(
+              {},
+              ...types.map(({ options, destinations }) => ({ ...options, ...ACTION_OPTIONS, ...destinations.options })),
+            ),
+          ),
+          ...RETENTION,
+          ...HOOKS,
+        },
         additionalProperties: false,
       },
       concurrency: count("How many actions run at once", 2),
@@ -59,7 +71,7 @@ export function planSchema(types: readonly DescribedType[]): SchemaObject {
   };
 }
 
-function actionSchema({ summary, positionals, options }: DescribedType): SchemaObject {
+function actionSchema({ summary, positionals, options, destinations }: DescribedType): SchemaObject {
   const words = positionals.map(({ name, describe, choices }) => [
     planKey(name),
     { description: describe, type: "string", minLength: 1, ...(choices === undefined ? {} : { enum: choices }) },
@@ -72,7 +84,7 @@ function actionSchema({ summary, positionals, options }: DescribedType): SchemaO
       type: true,
       name: optionSchema(ACTION_OPTIONS.name),
       ...Object.fromEntries(words),
-      ...optionsOf(options),
+      ...optionsOf({ ...options, ...ACTION_OPTIONS, ...destinations.options }),
       ...SCHEDULE,
       ...RETENTION,
       ...HOOKS,
@@ -81,12 +93,9 @@ function actionSchema({ summary, positionals, options }: DescribedType): SchemaO
   };
 }
 
-/** These and those of every action, apart from its name, which only one can have. */
-function optionsOf(options: Readonly<Record<string, ActionOption>>): SchemaObject {
-  const { name: _name, ...common } = ACTION_OPTIONS;
-  return Object.fromEntries(
-    Object.entries<ActionOption>({ ...options, ...common }).map(([name, option]) => [name, optionSchema(option)]),
-  );
+/** These, apart from an action's name, which only one can have. */
+function optionsOf({ name: _name, ...options }: Readonly<Record<string, ActionOption>>): SchemaObject {
+  return Object.fromEntries(Object.entries(options).map(([name, option]) => [name, optionSchema(option)]));
 }
 
 function optionSchema({ type, describe, isSecret, array, choices, default: standard }: ActionOption): SchemaObject {

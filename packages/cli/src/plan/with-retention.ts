@@ -1,6 +1,6 @@
 import { type Retention, prune } from "@backup/core";
 import type { Action } from "../action.js";
-import type { DestinationArguments } from "../destination-options.js";
+import type { DestinationArguments } from "../destinations.js";
 import { openDestination } from "../destination.js";
 
 /** The action, which after a complete run removes the snapshots that nothing keeps. */

@@ -2,14 +2,13 @@ import {
   type AnyActionPlugin,
   BackupError,
   type MirrorPlugin,
-  type PluginContext,
   type Report,
   type SourcePlugin,
   mirrorToHistory,
-  openPluginContext,
   runMirror,
 } from "@backup/core";
 import type { Action, ActionContext } from "../action.js";
+import { contextFor } from "../context-for.js";
 import { destinationOf, destinationProblems, openDestination } from "../destination.js";
 import { backUp, dayOfSnapshot } from "../history-options.js";
 import { problemsOf } from "../problems-of.js";
@@ -26,17 +25,11 @@ export function actionOf(plugin: AnyActionPlugin, args: CommonArguments): Action
     host: (plugin.host?.(given) ?? "localhost").toLowerCase(),
     problems: async (context) => [
       ...(await sourceProblems(plugin, args, context)),
-      ...(await destinationProblems(destinationOf(plugin, args), context)),
+      ...(await destinationProblems(destinationOf(plugin, args, context.plugins), context)),
     ],
     changes: isFollowed(plugin, args) ? (context) => changesOf(plugin, args, context) : undefined,
     run: (context) => (plugin.kind === "source" ? runSource : runAsMirror)(plugin as never, args, context),
   };
-}
-
-/** What a plugin gets for these arguments. */
-export function contextFor(args: object, context: ActionContext): PluginContext & AsyncDisposable {
-  const { onEvent, signal, debug: trace, secrets: secretsDirectory, env } = context;
-  return openPluginContext({ args: { ...args }, onEvent, signal, trace, secretsDirectory, env });
 }
 
 function titleOf({ name, positionals }: AnyActionPlugin, args: CommonArguments): string {
@@ -58,7 +51,7 @@ async function runSource(plugin: SourcePlugin, args: CommonArguments, context: A
   const { onEvent, signal } = context;
   await using inner = contextFor(args, context);
   // Opened first: another host is connected to from here on, side by side with the source.
-  await using store = await openDestination(destinationOf(plugin, args), context);
+  await using store = await openDestination(destinationOf(plugin, args, context.plugins), context);
   await using source = await plugin.create(args as never, inner);
   const { keepDeleted, allowDeletes, dryRun } = args;
   const { full, bytesPerDay } = plugin.run?.(args as never) ?? {};
@@ -70,7 +63,7 @@ async function runSource(plugin: SourcePlugin, args: CommonArguments, context: A
 async function runAsMirror(plugin: MirrorPlugin, args: CommonArguments, context: ActionContext): Promise<Report> {
   const { onEvent, signal } = context;
   await using inner = contextFor(args, context);
-  await using store = await openDestination(destinationOf(plugin, args), context);
+  await using store = await openDestination(destinationOf(plugin, args, context.plugins), context);
   await using mirror = await plugin.create(args as never, inner);
   const { keepDeleted, allowDeletes, dryRun } = args;
   const options = { mirror, store, signal, onEvent, allowDeletes, dryRun };

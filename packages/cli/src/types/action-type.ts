@@ -1,7 +1,7 @@
 import type { Positional } from "@backup/core";
 import type { Options } from "yargs";
 import type { Action } from "../action.js";
-import type { DestinationArguments } from "../destination-options.js";
+import type { DestinationArguments, Destinations } from "../destinations.js";
 import type { HistoryArguments } from "../history-options.js";
 
 /** An option as yargs takes it, of those kinds that a plan file can hold too. */
@@ -29,6 +29,7 @@ export interface ActionType<Arguments extends CommonArguments = CommonArguments>
   readonly positionals: readonly Positional[];
   /** Its own, beside those of every action. */
   readonly options: Readonly<Record<string, ActionOption>>;
+  readonly destinations: Destinations;
   /** Those that the command alone takes; in a plan each is as if it were not given. */
   readonly commandOptions?: Readonly<Record<string, ActionOption>>;
   /** The option, repeatable, that takes all words after `--`. Default: those are arguments like the others. */

@@ -1,17 +1,25 @@
-import { type AnyActionPlugin, BackupError } from "@backup/core";
+import { type AnyActionPlugin, BackupError, type PluginRegistry } from "@backup/core";
+import { type Destinations, destinationsOf } from "../destinations.js";
 import type { RestoreType } from "../restore-types/restore-type.js";
 import { actionOf } from "./action-of-plugin.js";
 import type { ActionType, CommonArguments } from "./action-type.js";
 import { toOptions } from "./to-options.js";
 
+/** Every type of action that these plugins bring. */
+export function typesOf(plugins: PluginRegistry): readonly ActionType[] {
+  const destinations = destinationsOf(plugins);
+  return plugins.actions.map((plugin) => typeOfPlugin(plugin, destinations));
+}
+
 /** What a plugin says of its type, as commands and plans are made of it. */
-export function typeOfPlugin(plugin: AnyActionPlugin): ActionType {
+export function typeOfPlugin(plugin: AnyActionPlugin, destinations: Destinations): ActionType {
   const { name, summary, positionals, options, commandOptions = {}, rest, examples = [] } = plugin;
   return {
     name,
     summary,
     positionals,
     options: toOptions(options),
+    destinations,
     commandOptions: toOptions(commandOptions),
     ...(rest === undefined ? {} : { rest }),
     examples,
