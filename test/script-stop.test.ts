@@ -1,6 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { beforeEach, describe, expect, it } from "vitest";
+import { busy } from "./support/busy.js";
 import { type Result, startBackup } from "./support/command.js";
 import { startHttpServer } from "./support/http-server.js";
 import { isRunning } from "./support/is-running.js";
@@ -44,7 +45,7 @@ describe("SIGTERM", () => {
     const before = scripts.proxy.struck;
     const result = await stopAt(text, () => scripts.proxy.struck > before);
     expect(result.code).toBe(130);
-    expect(result.ms).toBeLessThan(4000);
+    expect(result.ms).toBeLessThan(busy(4000));
     expect(result.stdout).not.toContain("not reached");
     expect(summaryOf(result)).toEqual([
       expect.stringMatching(/^OK {11}imap bob → /),
@@ -73,7 +74,7 @@ describe("SIGTERM", () => {
     const before = scripts.proxy.struck;
     const result = await stopAt(`trap '' TERM\n${SLOW}\nsleep 60; sleep 60`, () => scripts.proxy.struck > before);
     expect(result.code).toBe(130);
-    expect(result.ms).toBeLessThan(9000);
+    expect(result.ms).toBeLessThan(busy(9000));
     expect(summaryOf(result).at(-1)).toMatch(/^1 action: 1 INTERRUPTED in /);
   });
 
@@ -84,7 +85,7 @@ describe("SIGTERM", () => {
     const before = scripts.proxy.struck;
     const result = await stopAt(text, () => scripts.proxy.struck > before);
     expect(result.code).toBe(130);
-    expect(result.ms).toBeLessThan(4000);
+    expect(result.ms).toBeLessThan(busy(4000));
     expect(summaryOf(result)).toEqual([
       expect.stringMatching(/^INTERRUPTED {2}imap alice → \S+\/slow /),
       expect.stringMatching(/^ {13}stopped by SIGTERM/),
@@ -103,7 +104,7 @@ describe("SIGTERM", () => {
       again,
     );
     expect(result.code).toBe(130);
-    expect(result.ms).toBeLessThan(3000);
+    expect(result.ms).toBeLessThan(busy(3000));
   });
 
   it("leaves time for the reports, whatever a script and a hook after it do", async () => {
@@ -113,7 +114,7 @@ describe("SIGTERM", () => {
     scripts.env = { ...scripts.env, PING_URL: `${http.url}/KEY`, BACKUP_AFTER: hook };
     const result = await stopAt(stubborn, (shown) => shown.includes("now\n"));
     expect(result.code).toBe(130);
-    expect(result.ms).toBeLessThan(9000);
+    expect(result.ms).toBeLessThan(busy(9000));
     expect(result.stderr).toMatch(/after the actions\) took too long and was stopped/);
     expect(http.requests.map(({ path }) => path)).toEqual(["/KEY/start", "/KEY/fail"]);
   });
@@ -131,7 +132,7 @@ describe("SIGTERM", () => {
   it("between actions lists the script itself", async () => {
     const result = await stopAt(`${BOB}\necho now; sleep 60\n${ALICE}`, (shown) => shown.includes("now\n"));
     expect(result.code).toBe(130);
-    expect(result.ms).toBeLessThan(3000);
+    expect(result.ms).toBeLessThan(busy(3000));
     expect(summaryOf(result)).toEqual([
       expect.stringMatching(/^OK {11}imap bob /),
       expect.stringMatching(/^INTERRUPTED {2}script \S+\/nightly /),
@@ -146,7 +147,7 @@ describe("SIGTERM", () => {
     scripts.env = { ...scripts.env, INNER: at("inner") };
     const result = await stopAt(`backup run "$INNER"`, () => scripts.proxy.struck > before);
     expect(result.code).toBe(130);
-    expect(result.ms).toBeLessThan(4000);
+    expect(result.ms).toBeLessThan(busy(4000));
     expect(summaryOf(result)).toEqual([
       expect.stringMatching(/^INTERRUPTED {2}imap alice → \S+\/slow /),
       expect.stringMatching(/^ {13}stopped by SIGTERM/),
