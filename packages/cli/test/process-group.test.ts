@@ -81,6 +81,7 @@ describe("a process group", () => {
 
 describe("what a script left in the background", () => {
   it("is waited for as long as it is an action, else for a while", async () => {
+    const began = performance.now();
     const group = await start("sleep 1 & sleep 60 & exit");
     await group.ended;
     const sleeping = membersOf(group.pid);
@@ -89,7 +90,6 @@ describe("what a script left in the background", () => {
     // As if the first one had begun an action.
     const begin = { name: "a", type: "imap", destination: "d", startedAt: new Date().toISOString() };
     await writeFile(journal, JSON.stringify({ is: "begin", id: "x", pid: action?.pid, action: begin }));
-    const began = performance.now();
     const left = await waitForBackground({ group: group.pid, journal, signal: never(), quietMs: 300 });
     const took = performance.now() - began;
     expect(left.map(({ name }) => name)).toEqual(["sleep"]);
