@@ -220,11 +220,11 @@ describe("LocalStore", () => {
 
   it("keeps a lease that is beaten, takes over one that is not, and the late holder learns it", async () => {
     const destination = newDestination();
-    const timing = { beatMs: 50, expiryMs: 600 };
+    const timing = { beatMs: 50, expiryMs: 1500 };
     await using child = startChild(HOLDER, [core, destination, JSON.stringify(timing)]);
     expect(await child.line()).toBe("leased");
     const store = new LocalStore(destination, { timing });
-    for (let tries = 0; tries < 6; tries++) {
+    for (let tries = 0; tries < 10; tries++) {
       await sleep(200);
       await expect(store.lease(NEVER)).rejects.toMatchObject({ code: "LEASE_HELD" });
     }
