@@ -1,5 +1,5 @@
 import type { Layout } from "./layout.js";
-import type { Known, Naming, Path } from "./model.js";
+import type { Known, Naming, Path, Stored } from "./model.js";
 import type { Store } from "./store.js";
 
 /** The directories of a collection at the destination, parents first. */
@@ -63,8 +63,13 @@ export async function filesAt(
   const others: Path[] = [];
   for (const file of directories.length > 0 ? await store.list(directories, signal) : []) {
     const identified = naming.identify(file);
-    if (identified) known.push({ file, ...identified });
+    if (identified) known.push({ file: timed(file, identified.mtime, store), ...identified });
     else others.push(file.path);
   }
   return { known, others };
+}
+
+/** Where a store keeps no times, a file's time is the one that its name says. */
+function timed(file: Stored, mtime: number | undefined, { can }: Store): Stored {
+  return can.times === false && mtime !== undefined ? { ...file, mtime } : file;
 }

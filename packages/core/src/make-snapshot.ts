@@ -52,6 +52,7 @@ export async function makeSnapshot(options: SnapshotOptions): Promise<Report> {
   const caller = options.signal ?? new AbortController().signal;
   await rootCheckpoint(options, caller);
   const before = await daysFor(options, caller);
+  checkClones(options);
   const name = `${store.name}/${formatDay(day)}`;
   const newestOf = ({ days }: Days): SnapshotBefore | undefined => {
     const newest = days.at(-1);
@@ -105,6 +106,13 @@ export async function makeSnapshot(options: SnapshotOptions): Promise<Report> {
   } finally {
     await lease?.[Symbol.asyncDispose]();
   }
+}
+
+/** One day it would fail. @throws BackupError TRANSPORT_MISSING */
+function checkClones({ store, clones }: SnapshotOptions): void {
+  if (!clones || store.can.clone !== false) return;
+  const message = `${store.name} neither links nor copies what it has, which a snapshot needs: there is no history there; leave --hist out`;
+  throw new BackupError("TRANSPORT_MISSING", message);
 }
 
 /**

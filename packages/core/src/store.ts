@@ -62,8 +62,16 @@ export interface Description {
 export interface Store extends AsyncDisposable {
   /** What a person calls it: the destination as it was given. */
   readonly name: string;
-  /** Abilities that differ: whether a name may hold `:`; whether what is there can be renamed, which is so by default. */
-  readonly can: { readonly colon: boolean; readonly rename?: boolean };
+  /**
+   * Abilities that differ: whether a name may hold `:`; and, which is so by default, whether what is there can be renamed,
+   * whether a file is listed with the time that it was given, and whether a directory can be cloned.
+   */
+  readonly can: {
+    readonly colon: boolean;
+    readonly rename?: boolean;
+    readonly times?: boolean;
+    readonly clone?: boolean;
+  };
 
   /**
    * One writer at a time: makes the destination if it is missing, takes the lease, clears what an interrupted run left.

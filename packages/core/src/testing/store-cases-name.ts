@@ -66,32 +66,33 @@ export const nameCases = [
     assert.deepEqual([...(await stampsIn(store)).keys()], ["a"]);
   }),
   leased("awkward names of files are kept as they are", async ({ fixture, store, signal }) => {
+    const awkward = AWKWARD.filter((name) => fixture.holds?.(name) ?? true);
     await store.makeDirectories(["a", "b"], signal);
-    const bodies = AWKWARD.map((name) => ({ item: itemAt(`a/${name}`), bytes: Buffer.from(name) }));
+    const bodies = awkward.map((name) => ({ item: itemAt(`a/${name}`), bytes: Buffer.from(name) }));
     for (const outcome of await putAll(store, bodies)) assert.ok("path" in outcome);
     await using again = await fixture.reopen(store);
-    assert.deepEqual(await namesIn(again, "a"), AWKWARD.toSorted());
-    for (const name of AWKWARD) assert.equal(await textAt(again, `a/${name}`), name);
+    assert.deepEqual(await namesIn(again, "a"), awkward.toSorted());
+    for (const name of awkward) assert.equal(await textAt(again, `a/${name}`), name);
     assert.deepEqual(
       await digestsOf(
         again,
-        AWKWARD.map((name) => `a/${name}`),
+        awkward.map((name) => `a/${name}`),
       ),
-      Object.fromEntries(AWKWARD.map((name) => [`a/${name}`, contentOf(Buffer.from(name)).digest])),
+      Object.fromEntries(awkward.map((name) => [`a/${name}`, contentOf(Buffer.from(name)).digest])),
     );
     await store.move(
-      AWKWARD.map((name) => ({ from: `a/${name}`, to: `b/${name}` })),
+      awkward.map((name) => ({ from: `a/${name}`, to: `b/${name}` })),
       signal,
     );
-    assert.deepEqual(await namesIn(again, "b"), AWKWARD.toSorted());
+    assert.deepEqual(await namesIn(again, "b"), awkward.toSorted());
     await store.remove(
-      AWKWARD.map((name) => `b/${name}`),
+      awkward.map((name) => `b/${name}`),
       signal,
     );
     assert.deepEqual(await namesIn(again, "b"), []);
   }),
-  leased("awkward names of directories are kept as they are", async ({ store, signal }) => {
-    const names = AWKWARD.filter((name) => !name.startsWith("."));
+  leased("awkward names of directories are kept as they are", async ({ fixture, store, signal }) => {
+    const names = AWKWARD.filter((name) => !name.startsWith(".") && (fixture.holds?.(name) ?? true));
     await store.makeDirectories(
       names.map((name) => `${name}/cur`),
       signal,

@@ -5,6 +5,7 @@ import {
   MTIME,
   NEVER,
   type PathItem,
+  assertTime,
   bodiesOf,
   byPath,
   itemAt,
@@ -48,8 +49,7 @@ export const putCases = [
       assert.deepEqual(outcome.content, contentOf(wanted));
       assert.ok(Buffer.from(wanted).equals(await store.read(path, signal)), `${path} came back changed`);
     }
-    for (const { path, mtime } of await store.list(["a"], signal))
-      assert.equal(Math.floor(mtime / 1000), MTIME / 1000, `time of ${path}`);
+    for (const { path, mtime } of await store.list(["a"], signal)) assertTime(store, mtime, MTIME, `time of ${path}`);
   }),
   leased("the place is asked for with the content", async ({ store, signal }) => {
     await store.makeDirectories(["a"], signal);
@@ -149,7 +149,7 @@ export const putCases = [
     await putAll(store, [{ item: itemAt("a/x", later), bytes: piecesOf("second") }]);
     assert.equal(await textAt(store, "a/x"), "second");
     const [file] = await store.list(["a"], signal);
-    assert.equal(Math.floor((file?.mtime ?? 0) / 1000), later / 1000);
+    assertTime(store, file?.mtime ?? 0, later);
   }),
   leased("a body that is there already may become another name of that file", async ({ store, signal }) => {
     await store.makeDirectories(["a", "b"], signal);
@@ -167,8 +167,7 @@ export const putCases = [
     );
     assert.equal(outcomes.filter((outcome) => "path" in outcome).length, 4);
     assert.deepEqual(await namesIn(store, "b"), ["old", "x", "y", "z"]);
-    for (const { path, mtime } of await store.list(["b"], signal))
-      assert.equal(Math.floor(mtime / 1000), MTIME / 1000, `time of ${path}`);
+    for (const { path, mtime } of await store.list(["b"], signal)) assertTime(store, mtime, MTIME, `time of ${path}`);
     await store.remove(["a/x"], signal);
     for (const name of ["x", "y", "old"]) assert.equal(await textAt(store, `b/${name}`), "the same");
     assert.equal(await textAt(store, "b/z"), "bytes of a missing one");

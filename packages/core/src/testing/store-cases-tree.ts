@@ -1,37 +1,51 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { MTIME, leased, namesIn, putTexts, rejectsWith, stampsIn, textAt } from "./store-fixture.js";
+import {
+  MTIME,
+  assertTime,
+  clones,
+  leased,
+  namesIn,
+  putTexts,
+  rejectsWith,
+  stampsIn,
+  textAt,
+} from "./store-fixture.js";
 
 export const treeCases = [
-  leased("a clone holds the same files, and neither changes with the other", async ({ store, signal }) => {
-    await store.makeDirectories(["a/.backup", "a/b/empty", "a/b c'\"$x/cur"], signal);
-    await putTexts(store, { "a/.backup/state": "1", "a/b/1": "one", "a/b/2": "", "a/b c'\"$x/cur/3:2,S": "three" });
+  leased("a clone holds the same files, and neither changes with the other", async ({ fixture, store, signal }) => {
+    const awkward = [`b c'"$x`, `b c"$x`].find((name) => fixture.holds?.(name) ?? true);
+    await store.makeDirectories(["a/.backup", "a/b/empty", `a/${awkward}/cur`], signal);
+    await putTexts(store, { "a/.backup/state": "1", "a/b/1": "one", "a/b/2": "", [`a/${awkward}/cur/3:2,S`]: "three" });
+    if (!(await clones(store))) return;
     const { copied } = await store.clone("a", "z", signal);
     // All of them where there are no hard links.
     assert.ok(copied === 0 || copied === 4, `${copied} of 4 files were copied`);
     assert.deepEqual(await namesIn(store, "z/b"), ["1", "2"]);
-    assert.equal(await textAt(store, "z/b c'\"$x/cur/3:2,S"), "three");
+    assert.equal(await textAt(store, `z/${awkward}/cur/3:2,S`), "three");
     assert.equal(await textAt(store, "z/.backup/state"), "1");
     assert.deepEqual((await store.subdirectories(["z/b"], signal)).toSorted(), ["z/b/empty"]);
-    for (const { mtime } of await store.list(["z/b"], signal)) assert.equal(mtime, MTIME);
+    for (const { mtime } of await store.list(["z/b"], signal)) assertTime(store, mtime, MTIME);
 
     await store.move([{ from: "z/b/1", to: "z/b/1S" }], signal);
     await store.write("z/b/2", Buffer.from("two"), signal);
-    await store.remove(["z/b c'\"$x/cur/3:2,S"], signal);
+    await store.remove([`z/${awkward}/cur/3:2,S`], signal);
     await putTexts(store, { "z/b/4": "four" });
     assert.deepEqual(await namesIn(store, "a/b"), ["1", "2"]);
     assert.equal(await textAt(store, "a/b/2"), "");
-    assert.equal(await textAt(store, "a/b c'\"$x/cur/3:2,S"), "three");
+    assert.equal(await textAt(store, `a/${awkward}/cur/3:2,S`), "three");
   }),
   leased("a clone leaves the stamps of what it was made of", async ({ store, signal }) => {
     await store.makeDirectories(["a/b"], signal);
     await putTexts(store, { "a/b/1": "one" });
+    if (!(await clones(store))) return;
     const before = await stampsIn(store);
     await store.clone("a", "z", signal);
     const after = await stampsIn(store);
     for (const [path, stamp] of before) assert.equal(after.get(path), stamp);
   }),
   leased("what was left of a clone is replaced by a whole one", async ({ store, signal }) => {
+    if (store.can.clone === false) return;
     await store.makeDirectories(["a/b", "z/b", "z/old"], signal);
     await putTexts(store, { "a/b/1": "one", "z/b/1": "torn", "z/old/2": "two" });
     await store.clone("a", "z", signal);

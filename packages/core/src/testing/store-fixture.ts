@@ -16,6 +16,10 @@ export interface StoreFixture {
   cleanup(): Promise<void>;
   /** Temporary files at the destination, by any name; without it, that they are cleared is not tested. */
   leftovers?(store: Store): Promise<readonly string[]>;
+  /** How many files are many. Default 1500. */
+  readonly many?: number;
+  /** Whether the other side holds a file, or a directory, of this name; all of them by default. */
+  holds?(name: string): boolean;
   /** Time that must pass between two changes of a directory to make their stamps differ, milliseconds. Default 20. */
   readonly stampMs?: number;
 }
@@ -119,6 +123,20 @@ export async function textAt(store: Store, path: Path): Promise<string> {
 export async function stampsIn(store: Store, leaves: readonly string[] = []): Promise<ReadonlyMap<Path, string>> {
   const directories = await store.directories(leaves, NEVER);
   return new Map(directories.map(({ path, stamp }) => [path, stamp]));
+}
+
+/** Asserts the time of a file, to the second, where the store keeps it. */
+export function assertTime(store: Store, mtime: number, expected: number, what?: string): void {
+  if (store.can.times === false) return;
+  assert.equal(Math.floor(mtime / 1000), Math.floor(expected / 1000), what);
+}
+
+/** Whether the store clones; asserts that one which does not says so. */
+export async function clones(store: Store): Promise<boolean> {
+  if (store.can.clone !== false) return true;
+  await rejectsWith("TRANSPORT_MISSING", store.clone("a", "z", NEVER));
+  assert.deepEqual((await store.subdirectories([""], NEVER)).includes("z"), false);
+  return false;
 }
 
 export async function rejectsWith(code: ErrorCode, work: Promise<unknown>): Promise<void> {
