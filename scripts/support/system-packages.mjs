@@ -16,6 +16,7 @@ const PACKAGES = [
   { name: "openssh-client", program: "ssh" },
   { name: "openssh-server", file: "/usr/sbin/sshd" },
   { name: "rsync", program: "rsync" },
+  { name: "rclone", program: "rclone" },
   { name: "exfat-fuse", program: "mount.exfat-fuse" },
   { name: "exfatprogs", program: "mkfs.exfat" },
   { name: "mtree-netbsd", program: "mtree" },
