@@ -337,6 +337,7 @@ describe("actions on one destination", () => {
     };
     const plan: Plan = {
       file: "plan.yaml",
+      plugins: PLUGINS,
       limits: { concurrency: 4, perHost: 4 },
       reports: {},
       hooks: NO_HOOKS,

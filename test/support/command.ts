@@ -21,9 +21,10 @@ export interface Running {
 }
 
 /** Starts the built command line as a user would, with no terminal. */
-export function startBackup(args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
+export function startBackup(args: readonly string[], env: NodeJS.ProcessEnv = {}, cwd?: string): Running {
   const child = spawn(process.execPath, [MAIN, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
+    cwd,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
   });
   const finish = async (): Promise<Result> => {
@@ -37,8 +38,8 @@ export function startBackup(args: readonly string[], env: NodeJS.ProcessEnv = {}
   return { child, result: finish() };
 }
 
-export function runBackup(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Result> {
-  return startBackup(args, env).result;
+export function runBackup(args: readonly string[], env: NodeJS.ProcessEnv = {}, cwd?: string): Promise<Result> {
+  return startBackup(args, env, cwd).result;
 }
 
 /** What `--json` printed. */

@@ -2,12 +2,13 @@ import type { CommandContext } from "./commands/subcommand.js";
 import { EXIT, exitOfError } from "./exit-code.js";
 import { abortOnSignals } from "./interrupt.js";
 import { JOURNAL, beginInJournal } from "./journal.js";
-import { makeParser } from "./parser.js";
+import { type Handler, makeParser } from "./parser.js";
 import { tellError } from "./render/error.js";
 import { isToldAtEnd } from "./render/outcome.js";
 import { failedWith } from "./result.js";
 import { subcommands } from "./commands/all.js";
-import { builtInPlugins } from "./plugins.js";
+import { pluginsWith } from "./plugins/built-in.js";
+import { pluginsOfCommand } from "./plugins/plugins-of-command.js";
 import { version } from "./version.js";
 
 /** Runs the command line; resolves to the exit status. Prints, and never throws. */
@@ -20,16 +21,17 @@ export async function run(given: readonly string[], env: NodeJS.ProcessEnv): Pro
     for (const each of leaving.splice(0)) each();
   };
   const { signal, dispose, allowToEnd } = abortOnSignals(leave);
-  const plugins = builtInPlugins();
-  const context = { signal, debug, env, secrets: env.BACKUP_DIR ?? "/backup", allowToEnd, plugins };
+  let plugins = pluginsWith([]);
+  const context = { signal, debug, env, secrets: env.BACKUP_DIR ?? "/backup", allowToEnd };
   let status: number = EXIT.done;
-  const parser = makeParser({ argv, version: version(), plugins }, async (command, args) => {
+  const handle: Handler = async (command, args) => {
     const output = outputOf(args, env);
-    const full: CommandContext = { ...context, ...output, onLeave: (each) => void leaving.push(each) };
+    const full: CommandContext = { ...context, ...output, plugins, onLeave: (each) => void leaving.push(each) };
     status = await command.run({ ...args, ...output } as never, full);
-  });
+  };
   try {
-    await parser.parseAsync();
+    plugins = await pluginsOfCommand(argv);
+    await makeParser({ argv, version: version(), plugins }, handle).parseAsync();
   } catch (error) {
     leave();
     status = exitOfError(error);

@@ -5,7 +5,7 @@ import type { Subcommand } from "./commands/subcommand.js";
 import { COMMON_OPTIONS } from "./common-options.js";
 import { ENVIRONMENT } from "./environment.js";
 import { EXIT_STATUSES } from "./exit-statuses.js";
-import { builtInPlugins } from "./plugins.js";
+import { pluginsWith } from "./plugins/built-in.js";
 import { type Tagged, escapeText, list, literal, section } from "./manual-mdoc.js";
 import { DESCRIPTION, FILES, SEE_ALSO } from "./manual-texts.js";
 
@@ -14,7 +14,7 @@ const DATE = "November 23, 2026";
 
 /** The manual page, in mdoc(7), made from what the parser is made from. */
 export function manualPage(version: string): string {
-  const commands = subcommands(builtInPlugins());
+  const commands = subcommands(pluginsWith([]));
   return [
     '.\\" Made by npm run manual. Change packages/cli/src instead.',
     `.Dd ${DATE}`,

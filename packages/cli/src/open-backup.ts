@@ -4,6 +4,7 @@ import {
   type Day,
   type Inventory,
   type Layout,
+  type PluginRegistry,
   type AnyActionPlugin,
   type Store,
   chooseDay,
@@ -55,13 +56,21 @@ export async function openAny(args: LookingArguments, context: OpenContext): Pro
     const store = history ? within(destination, history.day) : destination;
     const backup = await readBackup(store, context.signal);
     const [type = ""] = backup.source.split(":", 1);
-    const plugin = context.plugins.action(type);
+    const plugin = pluginFor(type, store.name, context.plugins);
     const dispose = () => destination[Symbol.asyncDispose]();
     return { store, backup, type, plugin, inventory: backup.inventory, history, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await destination[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** @throws BackupError PLUGIN_UNKNOWN */
+function pluginFor(type: string, name: string, plugins: PluginRegistry): AnyActionPlugin {
+  const found = plugins.actions.find((plugin) => plugin.name === type);
+  if (found) return found;
+  const message = `the backup at ${name} is one of '${type}', which a plugin makes that is not loaded; name that with --plugin`;
+  throw new BackupError("PLUGIN_UNKNOWN", message);
 }
 
 /** The same of one whose files are items. @throws BackupError as openAny; USAGE where it is of something else */

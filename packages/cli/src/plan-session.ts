@@ -30,8 +30,8 @@ export async function runPlanSession(
   { plan, actions, turns, view, dryRun, onEnd = () => {} }: PlanSessionOptions,
   context: CommandContext,
 ): Promise<SessionEnd & { readonly status: number }> {
-  const { signal, debug, secrets, env, plugins } = context;
-  const inner: Omit<ActionContext, "onEvent"> = { signal, debug, secrets, env, plugins };
+  const { signal, debug, secrets, env } = context;
+  const inner: Omit<ActionContext, "onEvent"> = { signal, debug, secrets, env, plugins: plan.plugins };
   // As many listen as there are actions: that is no leak.
   setMaxListeners(0, signal);
   const run = async (planned: PlannedAction, addProblems: (count: number) => void): Promise<ActionResult> => {

@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { busy } from "../../../test/support/busy.js";
 import type { ActionContext } from "../src/action.js";
 import { planMaker } from "../src/plan/make-plan.js";
-import type { Plan } from "../src/plan/plan.js";
+import type { PlanContent } from "../src/plan/plan.js";
 import type { ActionType, CommonArguments } from "../src/types/action-type.js";
 import { PLUGINS, imapType } from "./support/types.js";
 import { temporaryDirectory } from "../../../test/support/temporary-directory.js";
@@ -41,7 +41,7 @@ function spy(seen: Seen): ActionType<ImapArguments> {
   };
 }
 
-function planWith(secret: string, type: ActionType<never> = imapType): Plan {
+function planWith(secret: string, type: ActionType<never> = imapType): PlanContent {
   const text = `actions:
   - type: imap
     user: alice

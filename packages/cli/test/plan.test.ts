@@ -276,7 +276,7 @@ describe("a plan with mistakes", () => {
     [
       "an unknown key",
       `${ALICE}frequency: daily\n`,
-      "6:1: there is no option 'frequency'; the options here are: actions, defaults, concurrency, connections-per-host, schedule, time-zone, jitter, reports, before, after",
+      "6:1: there is no option 'frequency'; the options here are: actions, defaults, plugins, concurrency, connections-per-host, schedule, time-zone, jitter, reports, before, after",
     ],
     [
       "a key that is nearly known",

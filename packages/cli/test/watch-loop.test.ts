@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { Plan, PlannedAction } from "../src/plan/plan.js";
+import { PLUGINS } from "./support/types.js";
 import { watchLoop } from "../src/watch-loop.js";
 
 const MINUTE = 60_000;
@@ -10,6 +11,7 @@ const START = Date.parse("2026-03-01T12:00:00Z");
 function plan(...actions: readonly PlannedAction[]): Plan {
   return {
     file: "plan.yaml",
+    plugins: PLUGINS,
     limits: { concurrency: 2, perHost: 2 },
     reports: {},
     hooks: { before: [], after: [] },

@@ -10,6 +10,7 @@ import { exportCommand } from "./export.js";
 import { healthCommand } from "./health.js";
 import { loginImapCommand } from "./login-imap.js";
 import { lsCommand } from "./ls.js";
+import { pluginsCommand } from "./plugins.js";
 import { restoreCommand } from "./restore.js";
 import { pruneCommand } from "./prune.js";
 import { runCommand } from "./run.js";
@@ -56,5 +57,6 @@ function commandsOf({ actions }: PluginRegistry, destinations: Destinations): re
     healthCommand,
     checkDestinationCommand,
     completionCommand,
+    pluginsCommand,
   ];
 }

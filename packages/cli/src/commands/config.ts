@@ -57,11 +57,11 @@ async function checkPlan({ file }: CheckArguments, context: CommandContext): Pro
 }
 
 /** Warns of what is missing on this machine, which need not be the one that runs the plan; resolves to how much it is. */
-async function warn({ actions }: Plan, context: CommandContext): Promise<number> {
+async function warn({ actions, plugins }: Plan, context: CommandContext): Promise<number> {
   const renderer = rendererFor(context);
   let warnings = 0;
   for (const { action } of actions)
-    for (const { code, message } of (await action.problems?.({ ...context, onEvent: () => {} })) ?? []) {
+    for (const { code, message } of (await action.problems?.({ ...context, plugins, onEvent: () => {} })) ?? []) {
       warnings++;
       renderer.event({ type: "warning", code, message: `${action.name}: ${message}` });
     }

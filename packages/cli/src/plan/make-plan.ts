@@ -10,7 +10,7 @@ import { parseDuration } from "./duration.js";
 import { makeAction } from "./make-action.js";
 import type { Path } from "./node-offset.js";
 import type { ActionFields, PlanFile, ScheduleFields } from "./plan-file.js";
-import type { Plan, PlannedAction, Schedule } from "./plan.js";
+import type { PlanContent, PlannedAction, Schedule } from "./plan.js";
 import { type Problem, planInvalid } from "./problem.js";
 import { reportSettings } from "./report-settings.js";
 import { type SchemaCheck, type SchemaProblem, schemaCheck } from "./schema-problems.js";
@@ -25,12 +25,16 @@ export interface PlanText {
 }
 
 /** Makes what makes plans of texts, for these types of actions. @throws BackupError PLAN_INVALID for a text */
-export function planMaker(types: readonly ActionType<never>[]): (plan: PlanText) => Plan {
+export function planMaker(types: readonly ActionType<never>[]): (plan: PlanText) => PlanContent {
   const check = schemaCheck(types);
   return (plan) => makePlan(plan, types, check);
 }
 
-function makePlan({ file, text, dryRun }: PlanText, types: readonly ActionType<never>[], check: SchemaCheck): Plan {
+function makePlan(
+  { file, text, dryRun }: PlanText,
+  types: readonly ActionType<never>[],
+  check: SchemaCheck,
+): PlanContent {
   const source = parseSource(file, text);
   const misfits = check(source);
   // Nothing more can be said of what is no plan at all.

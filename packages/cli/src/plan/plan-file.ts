@@ -4,6 +4,7 @@ import type { RetentionFields } from "../retention-options.js";
 export interface PlanFile extends ScheduleFields, HookFields {
   readonly actions: readonly ActionFields[];
   readonly defaults?: (OptionFields & RetentionField & HookFields) | undefined;
+  readonly plugins?: readonly string[];
   readonly concurrency?: number;
   readonly "connections-per-host"?: number;
   readonly reports?: ReportFields;

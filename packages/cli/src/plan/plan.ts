@@ -1,3 +1,4 @@
+import type { PluginRegistry } from "@backup/core";
 import type { Action } from "../action.js";
 import type { Hooks } from "../hooks.js";
 import type { ReportSettings } from "../reports/reporter.js";
@@ -20,8 +21,14 @@ export interface PlannedAction {
   readonly hooks: Hooks;
 }
 
+/** What a plan file says, checked, and what carries it out. */
+export interface Plan extends PlanContent {
+  /** What comes along, what the command names, and what the plan does. */
+  readonly plugins: PluginRegistry;
+}
+
 /** What a plan file says, checked. */
-export interface Plan {
+export interface PlanContent {
   readonly file: string;
   readonly limits: TurnLimits;
   readonly reports: ReportSettings;

@@ -4,6 +4,7 @@ import { isDry } from "../dry-run.js";
 import { typesOf } from "../types/type-of-plugin.js";
 import { planMaker } from "./make-plan.js";
 import type { Plan } from "./plan.js";
+import { pluginsOfPlan } from "./plugins-of-plan.js";
 import { planInvalid } from "./problem.js";
 
 export interface ReadPlanOptions {
@@ -21,9 +22,10 @@ const LIMIT = 256 * 1024;
  * @throws BackupError PLAN_INVALID with file, line and column of everything that is wrong, USAGE for a file that cannot be read
  */
 export async function readPlan(file: string, options: ReadPlanOptions): Promise<Plan> {
-  const { plugins, env } = options;
-  const types = typesOf(plugins);
-  return planMaker(types)({ file, text: await readText(file), dryRun: isDry(options, env) });
+  const { env } = options;
+  const text = await readText(file);
+  const plugins = await pluginsOfPlan(file, text, options.plugins);
+  return { ...planMaker(typesOf(plugins))({ file, text, dryRun: isDry(options, env) }), plugins };
 }
 
 async function readText(file: string): Promise<string> {

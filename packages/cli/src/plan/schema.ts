@@ -57,6 +57,12 @@ export function planSchema(types: readonly DescribedType[]): SchemaObject {
         },
         additionalProperties: false,
       },
+      plugins: {
+        description: "Plugins that the actions need: packages, or files as ./notes.mjs, from where the plan is",
+        type: "array",
+        items: { type: "string", minLength: 1 },
+        errorMessage: "takes a list of packages, or of files as ./notes.mjs",
+      },
       concurrency: count("How many actions run at once", 2),
       "connections-per-host": count("How many actions at once read from one host", 2),
       ...SCHEDULE,

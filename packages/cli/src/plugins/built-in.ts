@@ -12,7 +12,7 @@ const BUILT_IN: readonly LoadedPlugin[] = [
   { plugin: localStorePlugin },
 ];
 
-/** Those alone. */
-export function builtInPlugins(): PluginRegistry {
-  return new PluginRegistry(BUILT_IN);
+/** Those that come along, and these after them. @throws BackupError PLUGIN_INVALID, PLUGIN_UNKNOWN */
+export function pluginsWith(named: readonly LoadedPlugin[]): PluginRegistry {
+  return new PluginRegistry([...BUILT_IN, ...named]);
 }

@@ -1,0 +1,55 @@
+import type { LoadedPlugin } from "@backup/core";
+import { EXIT } from "../exit-code.js";
+import { jsonLine, printable } from "../render/text.js";
+import { version } from "../version.js";
+import type { CommandContext, Subcommand } from "./subcommand.js";
+
+export const pluginsCommand: Subcommand<object> = {
+  name: "plugins",
+  summary: "list types of data and of destinations: what comes along, and what --plugin names",
+  positionals: [],
+  options: {},
+  examples: [
+    ["backup plugins", "what there is"],
+    ["backup plugins --plugin ./notes.mjs", "is this a plugin, and what does it take?"],
+  ],
+  async run(_args, { plugins, json }: CommandContext) {
+    const rows = plugins.all.map(toRow);
+    process.stdout.write(json ? rows.map((row) => jsonLine({ type: "plugin", ...row })).join("") : format(rows));
+    return EXIT.done;
+  },
+};
+
+interface Row {
+  readonly name: string;
+  readonly kind: string;
+  readonly version: string;
+  /** The package or the file; `backup`: it comes along. */
+  readonly origin: string;
+  readonly options: readonly string[];
+}
+
+function toRow({ plugin, origin, version: own }: LoadedPlugin): Row {
+  const { name, kind, options } = plugin;
+  return {
+    name,
+    kind,
+    version: own ?? (origin === undefined ? version() : "unknown"),
+    origin: origin ?? "backup",
+    options: Object.keys(options),
+  };
+}
+
+function format(rows: readonly Row[]): string {
+  const cells = [
+    ["name", "kind", "version", "origin"],
+    ...rows.map(({ name, kind, version: own, origin }) => [name, kind, own, origin]),
+  ];
+  const widths = [0, 1, 2].map((column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
+  const lines = cells.map((row) => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join("  "));
+  const options = rows.map((row) => row.options.map((name) => `--${name}`).join(" "));
+  return lines
+    .flatMap((line, at) => [line, ...(at > 0 && options[at - 1] !== "" ? [`    ${options[at - 1]}`] : [])])
+    .map((line) => `${printable(line)}\n`)
+    .join("");
+}

@@ -1,0 +1,190 @@
+import { copyFile, mkdir, readFile, readdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { reportOf, runBackup } from "./support/command.js";
+import { type TemporaryDirectory, temporaryDirectory } from "./support/temporary-directory.js";
+
+const NOTES = fileURLToPath(new URL("../examples/plugins/notes.mjs", import.meta.url));
+
+let directory: TemporaryDirectory;
+const at = (name: string): string => join(directory.path, name);
+beforeEach(async () => {
+  directory = await temporaryDirectory();
+  await writeFile(at("notes.json"), JSON.stringify([note("Milk", "buy some"), note("Tax", "by June")]));
+});
+afterEach(() => directory[Symbol.asyncDispose]());
+
+const note = (title: string, text: string): object => ({ title, text });
+
+async function write(name: string, text: string): Promise<string> {
+  await mkdir(dirname(at(name)), { recursive: true });
+  await writeFile(at(name), text);
+  return at(name);
+}
+
+/** A plugin as text, with no import: `more` is what it has besides. */
+const plugin = (name: string, more = ""): string =>
+  `export default { api: 1, kind: "source", name: "${name}", summary: "s", options: {}, layout() {}, create() {},
+  positionals: [{ name: "dest", describe: "d" }], ${more} };`;
+
+describe("a plugin that is a file", () => {
+  it("is a command: run, listed, verified, and run again without a change", async () => {
+    const first = await runBackup(["--plugin", NOTES, "notes", at("notes.json"), at("d"), "--json"]);
+    expect(reportOf(first)).toMatchObject({ result: "done", added: 2 });
+    const [milk = "", tax = ""] = (await readdir(at("d/notes"))).toSorted();
+    expect([milk, tax]).toEqual([expect.stringMatching(/^Milk\.D\w{26}\.txt$/), expect.stringMatching(/^Tax\.D/)]);
+    expect(await readFile(at(`d/notes/${milk}`), "utf8")).toBe("buy some\n");
+    const again = await runBackup(["notes", at("notes.json"), at("d"), "--json", `--plugin=${NOTES}`]);
+    expect(reportOf(again)).toMatchObject({ result: "done", added: 0, removed: 0 });
+    for (const look of ["ls", "verify"])
+      expect(await runBackup([look, at("d"), "--plugin", NOTES])).toMatchObject({ code: 0, stderr: "" });
+    const gone = await runBackup(["--plugin", NOTES, "notes", at("notes.json"), at("d"), "--json", "--only", "Milk"]);
+    expect(reportOf(gone)).toMatchObject({ result: "done", removed: 1 });
+  });
+
+  it("has help, completion and checks of its own", async () => {
+    const help = await runBackup(["--plugin", NOTES, "notes", "--help"]);
+    expect(help.stdout).toContain("--only");
+    expect(help.stdout).toContain("Only notes with this word in their title");
+    expect((await runBackup(["--plugin", NOTES, "--help"])).stdout).toContain("backup notes <file> <dest>");
+    const words = ["--get-yargs-completions", "backup", "--plugin", NOTES, "notes", "--o"];
+    expect((await runBackup(words, { SHELL: "/bin/bash" })).stdout).toContain("--only");
+    const wrong = await runBackup(["--plugin", NOTES, "notes", at("notes.txt"), at("d")]);
+    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining("takes a name that ends in .json") });
+    const typo = await runBackup(["--plugin", NOTES, "notes", at("notes.json"), at("d"), "--upprr"]);
+    expect(typo).toMatchObject({ code: 2, stderr: expect.stringContaining("did you mean --upper?") });
+  });
+
+  it("is listed, with its origin and options", async () => {
+    const { stdout } = await runBackup(["plugins", "--plugin", NOTES, "--json"]);
+    const rows = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(rows.map(({ name, kind }) => `${String(kind)} ${String(name)}`)).toEqual(
+      expect.arrayContaining(["source imap", "mirror file", "store ssh", "store local", "source notes"]),
+    );
+    expect(rows.find(({ name }) => name === "notes")).toEqual({
+      type: "plugin",
+      name: "notes",
+      kind: "source",
+      version: "1.0.0",
+      origin: NOTES,
+      options: ["only", "upper"],
+    });
+    const table = await runBackup(["plugins", "--plugin", NOTES]);
+    expect(table.stdout).toMatch(/^notes +source +1\.0\.0 +\//m);
+    expect(table.stdout).toContain("    --only --upper\n");
+  });
+
+  it("is named by the commands that look at its backups without it", async () => {
+    await runBackup(["--plugin", NOTES, "notes", at("notes.json"), at("d")]);
+    for (const look of ["ls", "verify"]) {
+      const { code, stderr } = await runBackup([look, at("d")]);
+      expect({ code, stderr }).toEqual({
+        code: 2,
+        stderr: `backup: the backup at ${at("d")} is one of 'notes', which a plugin makes that is not loaded; name that with --plugin\n`,
+      });
+    }
+  });
+
+  it("may open destinations of its own", async () => {
+    const store = await write(
+      "store.mjs",
+      `import { LocalStore, definePlugin } from "@backup/core";
+      export default definePlugin({
+        kind: "store", name: "box", summary: "boxes", form: "box:NAME",
+        options: { "box-root": { type: "string", describe: "where boxes are" } },
+        takes: (dest) => dest.startsWith("box:"),
+        open: async ({ dest, boxRoot }) => new LocalStore(boxRoot + "/" + dest.slice(4)),
+      });`,
+    );
+    const given = ["--plugin", store, "--box-root", directory.path];
+    const notes = ["--plugin", NOTES, ...given, "notes", at("notes.json"), "box:one", "--json"];
+    expect(reportOf(await runBackup(notes))).toMatchObject({ added: 2 });
+    expect(await readdir(at("one/notes"))).toHaveLength(2);
+    const unused = await runBackup([...given, "--plugin", NOTES, "notes", at("notes.json"), at("d")]);
+    expect(unused.stderr).toContain("--box-root: of no use for");
+  });
+});
+
+describe("a plugin that is a package", () => {
+  it("is found from where the command is run", async () => {
+    await write("node_modules/@alice/notes/package.json", '{"version":"3.2.1","type":"module","exports":"./main.js"}');
+    await write("node_modules/@alice/notes/main.js", plugin("alices"));
+    const { code, stdout, stderr } = await runFrom(directory.path, ["plugins", "--plugin", "@alice/notes", "--json"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain('"name":"alices","kind":"source","version":"3.2.1","origin":"@alice/notes"');
+  });
+});
+
+describe("a plan", () => {
+  const plan = (plugins: string, type = "notes"): string => `plugins: ${plugins}
+actions:
+  - type: ${type}
+    file: ${at("notes.json")}
+    destination: ${at("d")}
+    only: Milk
+`;
+
+  it("names plugins as they are found from where it is, and its actions have their types", async () => {
+    await mkdir(at("plans"));
+    await copyFile(NOTES, at("plans/notes.mjs"));
+    const file = await write("plans/plan.yaml", plan("[./notes.mjs]"));
+    const checked = await runBackup(["config", "check", file]);
+    expect(checked).toMatchObject({ code: 0, stderr: "" });
+    const ran = await runBackup(["run", file]);
+    expect(ran).toMatchObject({ code: 0 });
+    expect(await readdir(at("d/notes"))).toEqual([expect.stringMatching(/^Milk\.D/)]);
+    // Named twice is not two.
+    expect(await runBackup(["run", file, "--plugin", at("plans/notes.mjs")])).toMatchObject({ code: 0 });
+  });
+
+  it.each([
+    ["[./none.mjs]", "notes", /plan\.yaml:1:11: the plugin \.\/none\.mjs cannot be read \(ENOENT\)/],
+    ["./notes.mjs", "notes", /plan\.yaml:1:10: plugins takes a list of packages/],
+    ["[]", "notes", /plan\.yaml:3:11: type takes one of: imap, file/],
+  ])("with plugins: %s is refused, and says where", async (plugins, type, says) => {
+    const file = await write("plan.yaml", plan(plugins, type));
+    const { code, stderr } = await runBackup(["config", "check", file]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(says);
+  });
+});
+
+describe("what is no plugin is told in one line", () => {
+  it.each<[string, string, string]>([
+    ["syntax.mjs", "export default {", "the plugin ./syntax.mjs cannot be loaded: Unexpected end of input"],
+    ["throws.mjs", "throw new Error('not today')", "the plugin ./throws.mjs cannot be loaded: not today"],
+    ["none.mjs", "export const a = 1", "./none.mjs brings no plugin: it has no default export"],
+    ["newer.mjs", plugin("newer", "api: 2"), "is made for version 2 of the plugin interface, and this is version 1"],
+    ["older.mjs", plugin("older", "api: undefined"), "is made for version undefined of the plugin interface"],
+    ["imap.mjs", plugin("imap"), "two plugins are called imap: that of backup itself and that of "],
+    ["bad.mjs", plugin("bad", "summary: undefined"), "bad has no summary of one line"],
+  ])("%s", async (name, text, says) => {
+    await write(name, text);
+    const { code, stderr } = await runFrom(directory.path, ["plugins", "--plugin", `./${name}`]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(says);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+  });
+
+  it("also a package or a file that is not there", async () => {
+    const lacking = await runFrom(directory.path, ["plugins", "--plugin", "no-such-package"]);
+    expect(lacking).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("there is no package no-such-package in"),
+    });
+    const file = await runFrom(directory.path, ["plugins", "--plugin", "./no.mjs"]);
+    expect(file).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("the plugin ./no.mjs cannot be read (ENOENT)"),
+    });
+  });
+});
+
+/** The command, run in a directory. */
+function runFrom(cwd: string, args: readonly string[]): ReturnType<typeof runBackup> {
+  return runBackup(args, {}, cwd);
+}
