@@ -21,7 +21,7 @@ export interface MovePlan {
   readonly nowAt: (path: RawPath) => RawPath;
   /** Where an entry comes with a directory. */
   readonly cameAt: (path: RawPath) => RawPath;
-  /** Whether that is where the source has it: proven, or no file. */
+  /** Whether that is where the source has it: proven, or no file; and nothing has taken that place from it. */
   readonly isRight: (path: RawPath) => boolean;
   /** Files that come with a directory to a name that is not theirs, by what they were called at first. */
   readonly strays: readonly RawPath[];
@@ -50,10 +50,15 @@ export function planMoves(moves: readonly Moved[], trees: Trees): MovePlan {
   const single = moves.filter(({ from, to }) => there.of(from) !== to);
   const files = single.map(({ from, to }) => ({ from: there.of(from), to }));
   const targets = new Map(moves.map(({ from, to }) => [from, to]));
+  const filled = new Set(targets.values());
   return {
     nowAt: (path) => targets.get(path) ?? there.of(path),
     cameAt: (path) => there.of(path),
-    isRight: (path) => targets.has(path) || !trees.gone.has(path) || there.of(path) === path,
+    isRight: (path) => {
+      if (targets.has(path)) return true;
+      const now = there.of(path);
+      return !filled.has(now) && (!trees.gone.has(path) || now === path);
+    },
     strays: there.steps.length === 0 ? [] : [...trees.gone].filter((path) => isStray(path, targets, there)),
     directories: there.steps,
     origins: there.origins,

@@ -134,6 +134,9 @@ describe("whatever was moved, exchanged, edited and deleted", () => {
           const origins = [...before].filter(([each, was]) => plan.nowAt(each) === file && was === bytes);
           expect(origins.length, file).toBeGreaterThan(0);
         }
+        // A manifest that said two things of one name would call it damaged.
+        const names = [...before.keys()].flatMap((file) => (plan.isRight(file) ? [plan.nowAt(file)] : []));
+        expect(new Set(names).size).toBe(names.length);
       }),
       { numRuns: 2000 },
     );
