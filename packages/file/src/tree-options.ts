@@ -106,7 +106,10 @@ export function rsyncOptions(options: TreeOptions, { without, excludeFrom }: Fin
 
 /** The first that fits is taken. */
 function rules({ exclude = [], include = [] }: TreeOptions): readonly string[] {
-  return [...include.map((pattern) => `+ ${ruleOf(pattern)}`), ...exclude.map((pattern) => `- ${ruleOf(pattern)}`)];
+  return [
+    ...include.flatMap(rulesOf).map((rule) => `+ ${rule}`),
+    ...exclude.flatMap(rulesOf).map((rule) => `- ${rule}`),
+  ];
 }
 
 /** A pattern that is this directory and no other; "" is the top. A backslash counts only beside what it takes the meaning from. */
@@ -116,8 +119,16 @@ export function ruleFor(directory: RawPath): string {
 }
 
 /** A slash that is not the last character ties a pattern to the top, as gitignore(5) says; in rsync(1) only a first one does. */
-function ruleOf(pattern: string): string {
+function rulesOf(pattern: string): readonly string[] {
   const plain = pattern.replace(/^(?:\*\*\/)+/, "");
-  if (plain !== pattern) return plain;
-  return plain.startsWith("/") || !plain.slice(0, -1).includes("/") ? plain : `/${plain}`;
+  if (plain !== pattern) return variantsOf(plain);
+  return variantsOf(plain.startsWith("/") || !plain.slice(0, -1).includes("/") ? plain : `/${plain}`);
+}
+
+/** Between two names there may be any number of directories; to rsync(1), one at least. */
+function variantsOf(pattern: string): readonly string[] {
+  const at = pattern.indexOf("/**/");
+  if (at < 0) return [pattern];
+  const start = pattern.slice(0, at);
+  return variantsOf(pattern.slice(at + 4)).flatMap((rest) => [`${start}/**/${rest}`, `${start}/${rest}`]);
 }

@@ -82,7 +82,7 @@ describe("options for rsync", () => {
 
   it("leave out our directory first, and read patterns as gitignore does", () => {
     const options = rsyncOptions(
-      { exclude: ["*.log", "/cache/", "a/b", "**/tmp", "**/x/y"], include: ["keep.log"] },
+      { exclude: ["*.log", "/cache/", "a/b", "**/tmp", "**/x/y", "c/**/d"], include: ["keep.log"] },
       none,
     );
     expect(options.filter((option) => option.startsWith("--filter"))).toEqual([
@@ -94,6 +94,8 @@ describe("options for rsync", () => {
       "--filter=- /a/b",
       "--filter=- tmp",
       "--filter=- x/y",
+      "--filter=- /c/**/d",
+      "--filter=- /c/d",
     ]);
   });
 
