@@ -17,6 +17,7 @@ import { dirname, join, resolve } from "node:path";
 import { BackupError, isBackupError, systemCode, throwIfAborted } from "./errors.js";
 import { diskError, ignoring } from "./disk-error.js";
 import { backupAround, makeDurably } from "./local-directories.js";
+import type { FileTree, FileTreeOptions } from "./file-tree.js";
 import { LEASE_FILE, LEASE_TIMING, type Lease, type LeaseTiming, takeLease } from "./lease.js";
 import { cloneTree } from "./local-clone.js";
 import { clearLeaseLeftovers, localLeaseFile } from "./local-lease-file.js";
@@ -24,6 +25,7 @@ import { digestFiles } from "./local-digests.js";
 import { readHeads } from "./local-heads.js";
 import { linkFiles } from "./local-link.js";
 import { putBatches } from "./local-put.js";
+import { LocalTree } from "./local-tree.js";
 import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "./model.js";
 import { PRIVATE, checkPath, parentOf } from "./paths.js";
 import type { Reach } from "./reach.js";
@@ -287,6 +289,10 @@ export class LocalStore implements Store {
 
   async reach(): Promise<Reach> {
     return { directory: this.#root };
+  }
+
+  async tree(at: Path, options: FileTreeOptions): Promise<FileTree> {
+    return new LocalTree(this.#directory(at), options);
   }
 
   async describe(signal: AbortSignal): Promise<Description> {

@@ -1,6 +1,7 @@
 import type { BackupError } from "./errors.js";
 import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "./model.js";
 import type { Lease } from "./lease.js";
+import type { FileTree, FileTreeOptions } from "./file-tree.js";
 import type { Reach } from "./reach.js";
 
 export interface Move {
@@ -162,6 +163,12 @@ export interface Store extends AsyncDisposable {
    * started. Undefined, as without it: they cannot.
    */
   reach?(signal: AbortSignal): Promise<Reach | undefined>;
+
+  /**
+   * The entries of its directory, or of one in it, one by one, for one that copies whole trees where no program does.
+   * Undefined, as without it: they cannot be had so.
+   */
+  tree?(at: Path, options: FileTreeOptions, signal: AbortSignal): Promise<FileTree | undefined>;
 
   /** What it can do, tried out where that cannot be asked; takes the lease. Leaves nothing behind. */
   describe(signal: AbortSignal): Promise<Description>;

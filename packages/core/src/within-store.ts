@@ -1,5 +1,6 @@
 import type { Lease } from "./lease.js";
 import type { Body, Content, Directory, Item, Outcome, Path, Stored } from "./model.js";
+import type { FileTree, FileTreeOptions } from "./file-tree.js";
 import type { Reach } from "./reach.js";
 import type { Cloned, Description, Digested, FileContent, Move, Place, Store } from "./store.js";
 
@@ -129,6 +130,10 @@ class WithinStore implements Store {
     const { directory } = outer;
     const at = directory === "" || directory.endsWith("/") ? `${directory}${this.#path}` : `${directory}/${this.#path}`;
     return { ...outer, directory: at };
+  }
+
+  async tree(at: Path, options: FileTreeOptions, signal: AbortSignal): Promise<FileTree | undefined> {
+    return this.#outer.tree?.(this.#directory(at), options, signal);
   }
 
   describe(signal: AbortSignal): Promise<Description> {

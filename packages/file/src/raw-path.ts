@@ -1,10 +1,6 @@
-import { type Path, isSafe } from "@backup/core";
+import { type Path, type RawPath, isSafe } from "@backup/core";
 
-/**
- * A path below the top of a tree as the file system has it, each byte a character: names need be no UTF-8. `/` between
- * names; "" is the top.
- */
-export type RawPath = string;
+export type { RawPath } from "@backup/core";
 
 /** The same for a store; undefined: its names are no UTF-8, and stores know no others. */
 export function textOf(raw: RawPath): Path | undefined {

@@ -1,17 +1,23 @@
-import { BackupError, type Reach } from "@backup/core";
+import { tmpdir } from "node:os";
+import { BackupError, type FileTree, type Reach } from "@backup/core";
 import type { HostOptions } from "./host-options.js";
 import { openHost } from "./open-host.js";
 import { runCommand } from "./remote-command.js";
 import { sumsByShell } from "./remote-sums.js";
 import type { Sums } from "./remote-sums.js";
+import { probeRsync } from "./rsync-probe.js";
+import { rsyncProgram } from "./rsync-process.js";
+import { SftpChannel } from "./sftp-channel.js";
+import { rootOf } from "./sftp-root.js";
+import { SftpTree } from "./sftp-tree.js";
 import { ShellLine } from "./shell-line.js";
 
 /** How to reach it. */
 export type RemoteSource = Omit<HostOptions, "remote">;
 
-/** A directory on another host that programs read from. */
+/** A directory on another host that is read from. */
 export interface RemoteDirectory extends AsyncDisposable {
-  /** Connects when it is first asked. @throws BackupError as Host.connect */
+  /** Connects when it is first asked. @throws BackupError as Host.connect; TRANSPORT_MISSING without ssh(1) */
   reach(signal: AbortSignal): Promise<Reach>;
   /** SHA-256 of files there, by their names as the host knows them; what cannot be had is left out. */
   readonly sums: Sums;
@@ -20,25 +26,30 @@ export interface RemoteDirectory extends AsyncDisposable {
    * @throws BackupError TRANSPORT_MISSING where the account runs no find(1)
    */
   find(name: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** Undefined: rsync works there. @throws BackupError as Host.connect */
+  whyNoRsync(signal: AbortSignal): Promise<BackupError | undefined>;
+  /** Its entries one by one, by SFTP. Connects when it is first used. */
+  tree(): FileTree;
 }
 
 /** The directory and the name come on its input, so that no shell reads them; the last word says that it is all. */
 const FIND = `xargs -0 sh -c 'cd -- "$1" && find . -name "$2" -print0 && printf end' sh`;
 
 /**
- * A directory at `[user@]host:dir`, for programs that go through ssh(1).
- * @throws BackupError USAGE, SECRET_UNREADABLE, TRANSPORT_MISSING
+ * A directory at `[user@]host:dir`, for programs that go through ssh(1), and entry by entry.
+ * @throws BackupError USAGE, SECRET_UNREADABLE
  */
 export async function openRemoteDirectory(options: HostOptions): Promise<RemoteDirectory> {
   const host = await openHost(options);
-  if (host.by !== "OpenSSH")
-    throw new BackupError(
-      "TRANSPORT_MISSING",
-      `${host.name} is read by rsync through the program ssh, which is not on the PATH; install it`,
-    );
   const line = new ShellLine(host);
+  const { env, onEvent, timeoutMs, remote } = options;
+  const files = new SftpChannel({ host, compress: false, onEvent, timeoutMs });
   return {
-    reach: async (signal) => ({ shell: await line.shell(signal), directory: options.remote.directory }),
+    reach: async (signal) => {
+      if (host.by === "OpenSSH") return { shell: await line.shell(signal), directory: remote.directory };
+      const message = `rsync gets to ${host.name} by the program ssh, which is not on the PATH; install it`;
+      throw new BackupError("TRANSPORT_MISSING", message);
+    },
     sums: sumsByShell((signal) => line.shell(signal)),
     find: async (entry, signal) => {
       const input = `${options.remote.directory || "."}\0${literal(entry)}\0`;
@@ -48,7 +59,20 @@ export async function openRemoteDirectory(options: HostOptions): Promise<RemoteD
       const message = `${host.name} does not let this account look for ${entry}, or not everywhere; leave --exclude-if-present out`;
       throw new BackupError("TRANSPORT_MISSING", message);
     },
-    [Symbol.asyncDispose]: () => line[Symbol.asyncDispose](),
+    whyNoRsync: async (signal) => {
+      const run = rsyncProgram({ env });
+      const place = { shell: await line.shell(signal), directory: remote.directory, local: tmpdir() };
+      const probe = await probeRsync({ run, ...place, signal });
+      return probe.works ? undefined : probe.reason;
+    },
+    tree() {
+      const { path: directory } = rootOf(remote.directory);
+      return new SftpTree({ channel: files, name: host.name, directory });
+    },
+    async [Symbol.asyncDispose]() {
+      await files[Symbol.asyncDispose]();
+      await line[Symbol.asyncDispose]();
+    },
   };
 }
 

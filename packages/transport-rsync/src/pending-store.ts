@@ -8,6 +8,8 @@ import {
   type Digested,
   type Directory,
   type FileContent,
+  type FileTree,
+  type FileTreeOptions,
   type Item,
   type Lease,
   type Move,
@@ -130,6 +132,10 @@ export class PendingStore implements Store {
 
   async removeTree(path: Path, signal: AbortSignal): Promise<void> {
     return (await this.#store(signal)).removeTree(path, signal);
+  }
+
+  async tree(at: Path, options: FileTreeOptions, signal: AbortSignal): Promise<FileTree | undefined> {
+    return (await this.#store(signal)).tree?.(at, options, signal);
   }
 
   async reach(signal: AbortSignal): Promise<Reach | undefined> {

@@ -1,5 +1,4 @@
-import { spawn } from "node:child_process";
-import { BackupError, type Reach, type RemoteShell, childEnvironment } from "@backup/core";
+import { BackupError, type Reach, type RemoteShell, syncFileSystemHere } from "@backup/core";
 import { runCommand } from "./remote-command.js";
 
 /** syncfs(2) by sync(1) of GNU and busybox. */
@@ -24,11 +23,5 @@ export async function syncFileSystem(shell: RemoteShell, directory: string, sign
  */
 export async function syncReach({ shell, directory }: Reach, signal: AbortSignal): Promise<boolean> {
   const at = directory === "" ? "." : directory;
-  if (shell) return syncFileSystem(shell, at, signal);
-  const child = spawn("sync", ["-f", "--", at], { env: childEnvironment(process.env), stdio: "ignore" });
-  // Not ended when the run is: what it waits for is the disk.
-  return await new Promise((resolve) => {
-    child.once("error", () => resolve(false));
-    child.once("close", (code) => resolve(code === 0));
-  });
+  return shell ? syncFileSystem(shell, at, signal) : syncFileSystemHere(at);
 }

@@ -28,6 +28,8 @@ export interface Offers {
   readonly hardlink: boolean;
   readonly fsync: boolean;
   readonly statvfs: boolean;
+  /** The time of a symbolic link can be set. */
+  readonly lsetstat: boolean;
 }
 
 /** What is asked of a file system about its room. */
@@ -71,6 +73,7 @@ export class SftpCalls {
       hardlink: offers("hardlink@openssh.com", "1"),
       fsync: offers("fsync@openssh.com", "1"),
       statvfs: offers("statvfs@openssh.com", "2"),
+      lsetstat: offers("lsetstat@openssh.com", "1"),
     };
     // Half of them: more than one task may be at work.
     this.handles = Math.max(8, Math.min(512, Math.floor((maxOpenHandles ?? 128) / 2)));
@@ -121,6 +124,24 @@ export class SftpCalls {
 
   lstat(path: string): Promise<Stats> {
     return this.#call("lstat", path, (done) => this.#sftp.lstat(path, done));
+  }
+
+  /** setstat of a symbolic link itself. */
+  lsetstat(path: string, attributes: InputAttributes): Promise<void> {
+    return this.#call("lsetstat", path, (done) => this.#sftp.ext_openssh_lsetstat(path, attributes, done));
+  }
+
+  /** Where a symbolic link points to. */
+  readlink(path: string): Promise<string> {
+    return this.#call("readlink", path, (done) => this.#sftp.readlink(path, done));
+  }
+
+  /** Paths in the order in which they are sent. Servers do not agree which of the two is the link: see SftpLinks. */
+  symlink(first: string, second: string): Promise<void> {
+    // ssh2 exchanges them for servers that it takes for OpenSSH's.
+    const isExchanged = (this.#sftp as SftpInternals)._isOpenSSH === true;
+    const [target, link] = isExchanged ? [first, second] : [second, first];
+    return this.#call("symlink", second, (done) => this.#sftp.symlink(target, link, done));
   }
 
   async opendir(path: string): Promise<Handle> {
@@ -197,6 +218,7 @@ export class SftpCalls {
 interface SftpInternals extends SFTPWrapper {
   readonly _extensions?: Readonly<Record<string, string>>;
   readonly maxOpenHandles?: number;
+  readonly _isOpenSSH?: boolean;
 }
 
 /** The result, or undefined where the server refuses with one of these. */

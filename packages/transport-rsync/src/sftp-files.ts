@@ -1,4 +1,5 @@
 import { open } from "node:fs/promises";
+import type { InputAttributes } from "ssh2";
 import { throwIfAborted } from "@backup/core";
 import { type Handle, OPEN, STATUS, type SftpCalls, unless, unlessRefused } from "./sftp-calls.js";
 import { directorySync } from "./sftp-directory.js";
@@ -31,7 +32,7 @@ export const PIECE = 32 * 1024;
  * Bytes that are sent and not answered yet: as many as OpenSSH lets be on their way. More would only wait here, and
  * with them all that is sent after: the heartbeat of the lease.
  */
-const UNANSWERED = 2 * 1024 * 1024;
+export const UNANSWERED = 2 * 1024 * 1024;
 
 /** Requests that hold no handle and few bytes, in flight at a time. */
 export const MANY = 256;
@@ -55,7 +56,7 @@ export async function writeFiles(
     const limit = Math.min(sftp.handles, files.length);
     const writing = inFlight(written, { limit, signal }, async ({ file, temporary }) => {
       const handle = await sftp.open(temporary, OPEN.CREATE | OPEN.EXCLUSIVE | OPEN.WRITE);
-      await writeAll(sftp, handle, file, window);
+      await writeAll(sftp, { handle, pieces: piecesOf(file.content), attributes: attributesOf(file.mtime) }, window);
     });
     await settleAll(check ? [writing, check(sftp)] : [writing]);
     throwIfAborted(signal);
@@ -77,11 +78,23 @@ export async function writeFiles(
   }
 }
 
-async function writeAll(sftp: SftpCalls, handle: Handle, file: RemoteFile, window: ByteWindow): Promise<void> {
+/** What is to be written to an open file; pieces are no longer than PIECE. */
+interface Writing {
+  readonly handle: Handle;
+  readonly pieces: AsyncIterable<Uint8Array>;
+  readonly attributes: InputAttributes;
+}
+
+/** Writes a file, sets its attributes, has it on disk where the server can, and closes it. */
+export async function writeAll(
+  sftp: SftpCalls,
+  { handle, pieces, attributes }: Writing,
+  window: ByteWindow,
+): Promise<void> {
   const writes: Promise<void>[] = [];
   try {
     let position = 0;
-    for await (const bytes of piecesOf(file.content)) {
+    for await (const bytes of pieces) {
       const room = window.room(bytes.byteLength);
       if (room) await window.take(bytes.byteLength);
       const write = sftp.write(handle, bytes, position).finally(() => window.release(bytes.byteLength));
@@ -91,7 +104,7 @@ async function writeAll(sftp: SftpCalls, handle: Handle, file: RemoteFile, windo
     }
     // Servers that have fsync@openssh.com work in the order of the requests; others may set the time and write after.
     if (!sftp.offers.fsync) await settleAll(writes.splice(0));
-    writes.push(sftp.fsetstat(handle, attributesOf(file.mtime)));
+    writes.push(sftp.fsetstat(handle, attributes));
     if (sftp.offers.fsync) writes.push(sftp.fsync(handle));
   } finally {
     writes.push(sftp.close(handle));
@@ -99,11 +112,14 @@ async function writeAll(sftp: SftpCalls, handle: Handle, file: RemoteFile, windo
   }
 }
 
-/** 0600 again, for servers that do not heed the mode of an OPEN. Version 3 has no time before 1970. */
-export function attributesOf(mtime: number | undefined): { mode: number; mtime?: number; atime?: number } {
-  if (mtime === undefined) return { mode: 0o600 };
+/** Version 3 has no time before 1970. @param mode 0600 again, for servers that do not heed the mode of an OPEN */
+export function attributesOf(
+  mtime: number | undefined,
+  mode = 0o600,
+): { mode: number; mtime?: number; atime?: number } {
+  if (mtime === undefined) return { mode };
   const seconds = Math.min(Math.max(0, Math.floor(mtime / 1000)), 0xffff_ffff);
-  return { mode: 0o600, mtime: seconds, atime: seconds };
+  return { mode, mtime: seconds, atime: seconds };
 }
 
 async function* piecesOf(content: RemoteFile["content"]): AsyncGenerator<Uint8Array> {

@@ -97,7 +97,8 @@ function foldersAbove(path: string): readonly string[] {
   return above;
 }
 
-async function makeWithParents(sftp: SftpCalls, path: string): Promise<void> {
+/** A directory with those above it that are missing. */
+export async function makeWithParents(sftp: SftpCalls, path: string): Promise<void> {
   if (await unlessRefused([STATUS.NO_SUCH_FILE, STATUS.FAILURE], sftp.mkdir(path))) {
     await directorySync(sftp, new Set([folderOf(path)])).finish();
     return;

@@ -9,6 +9,8 @@ import {
   type Directory,
   type EventSink,
   type FileContent,
+  type FileTree,
+  type FileTreeOptions,
   type Item,
   LEASE_FILE,
   LEASE_TIMING,
@@ -53,6 +55,7 @@ import { MoveQueue } from "./sftp-move.js";
 import { readHeads, readWhole } from "./sftp-read.js";
 import { folderOf } from "./sftp-root.js";
 import { sftpSender } from "./sftp-sender.js";
+import { SftpTree } from "./sftp-tree.js";
 import { SftpUpload } from "./sftp-upload.js";
 import type { Spool } from "./spool.js";
 
@@ -98,6 +101,8 @@ export class SftpStore implements Store {
   readonly #options: SftpStoreOptions;
   readonly #channel: SftpChannel;
   readonly #destination: SftpDestination;
+  /** Made when a tree is asked for. */
+  #files: SftpChannel | undefined;
   #colon = true;
   #sender: Sender | undefined;
 
@@ -283,6 +288,19 @@ export class SftpStore implements Store {
     return reach;
   }
 
+  async tree(at: Path, { scratch }: FileTreeOptions): Promise<FileTree> {
+    const { host, onEvent, timeoutMs, retryMs } = this.#options;
+    // Files are in the way of listings and renames, and compress badly.
+    this.#files ??= new SftpChannel({ host, compress: false, onEvent, timeoutMs, retryMs });
+    const { root } = this.#destination;
+    return new SftpTree({
+      channel: this.#files,
+      name: this.name,
+      directory: at === "" ? root.path : root.at(at),
+      scratch,
+    });
+  }
+
   async describe(signal: AbortSignal): Promise<Description> {
     const sender = await this.#askSender(signal);
     const { host } = this.#options;
@@ -308,8 +326,9 @@ export class SftpStore implements Store {
     await this.#destination.run((sftp) => removeTree(sftp, at), signal);
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#channel[Symbol.asyncDispose]();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#files?.[Symbol.asyncDispose]();
+    await this.#channel[Symbol.asyncDispose]();
   }
 
   async #digest(
