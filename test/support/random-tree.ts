@@ -48,11 +48,14 @@ const NAMES = [
 export class RandomTree {
   readonly #root: string;
   readonly #random: Random;
+  readonly #names: readonly string[];
   #number = 0;
 
-  constructor(root: string, random: Random) {
+  /** @param isText whether all names are UTF-8 */
+  constructor(root: string, random: Random, { isText = false }: { readonly isText?: boolean } = {}) {
     this.#root = root;
     this.#random = random;
+    this.#names = isText ? NAMES.filter((name) => !name.includes("\xff")) : NAMES;
   }
 
   /** Makes so many entries. */
@@ -191,7 +194,7 @@ export class RandomTree {
   #newPath(): string {
     const directories = ["", ...this.#paths().filter((path) => lstatSync(this.#at(path)).isDirectory())];
     const directory = this.#random.pick(directories);
-    const name = `${this.#random.pick(NAMES)}${this.#number++}`;
+    const name = `${this.#random.pick(this.#names)}${this.#number++}`;
     return directory === "" ? name : `${directory}/${name}`;
   }
 

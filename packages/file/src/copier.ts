@@ -1,4 +1,5 @@
 import type { EventSink, Path, Store } from "@backup/core";
+import type { Beside } from "./apply-snapshot.js";
 import type { Itemized } from "./itemized.js";
 import type { RawPath } from "./raw-path.js";
 import type { Totals } from "./totals.js";
@@ -11,6 +12,11 @@ export interface Copier extends AsyncDisposable {
   has(path: RawPath | undefined, signal: AbortSignal): Promise<boolean>;
   /** @throws BackupError whatever ends the run */
   copy(onEvent: EventSink, copy: Copy): Promise<Copied>;
+  /**
+   * For one that shares nothing with what is beside, see Copy: makes a snapshot begin as a clone of the one before it, and
+   * changes no file in its place from then on.
+   */
+  clone?(snapshot: Beside, signal: AbortSignal): Promise<void>;
   /** Has on disk what was copied. */
   finish(store: Store, signal: AbortSignal): Promise<void>;
 }

@@ -6,6 +6,7 @@ import type { Manifest } from "./manifest-file.js";
 import { type MovePlan, planMoves } from "./move-plan.js";
 import { type Likely, type TreeFile, likelyMoves, proveMoves } from "./moves.js";
 import { type RawPath, placeIn, rawOf, textOf } from "./raw-path.js";
+import { secondsOf } from "./seconds.js";
 import type { TreeEnd } from "./tree-end.js";
 
 export interface FindMoves {
@@ -86,7 +87,7 @@ async function spareFiles({ difference, manifest, store }: FindMoves, signal: Ab
   if (manifest) {
     for await (const entry of manifest.entries()) {
       const { path, type, size, mtime } = entry;
-      if (type === "file" && isSpare(path)) spare.push({ path, size, mtime: Number(floorSeconds(mtime)), entry });
+      if (type === "file" && isSpare(path)) spare.push({ path, size, mtime: secondsOf(mtime), entry });
     }
     return spare;
   }
@@ -148,10 +149,6 @@ function sameInode(
   if (!stats || !spare?.entry) return undefined;
   const { size, mtime } = spare.entry;
   const isOld = Number(stats.ctimeNs / 1_000_000n) < started - SLACK_MS;
-  return isOld && stats.mtimeNs === mtime && Number(stats.size) === size ? spare : undefined;
-}
-
-function floorSeconds(nanoseconds: bigint): bigint {
-  const rest = ((nanoseconds % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
-  return (nanoseconds - rest) / 1_000_000_000n;
+  // A destination may keep whole seconds.
+  return isOld && secondsOf(stats.mtimeNs) === secondsOf(mtime) && Number(stats.size) === size ? spare : undefined;
 }

@@ -1,7 +1,7 @@
 import { unescapeName } from "@backup/transport-rsync";
 import type { RawPath } from "./raw-path.js";
 
-/** One line of what rsync(1) did or would do; see --itemize-changes in its manual. */
+/** What is or would be done of one entry; as a line of rsync(1), see --itemize-changes in its manual. */
 export interface Itemized {
   readonly kind: "file" | "directory" | "link" | "other";
   /** `transfer`: bytes of a file; `make`: anything else that was not so; `attributes`: only those. */
@@ -13,6 +13,8 @@ export interface Itemized {
   readonly size: number;
   /** Seconds since 1970, of the source. */
   readonly mtime: number;
+  /** A file that changed while it was transferred. */
+  readonly isUnsteady?: boolean;
 }
 
 /** Before each line, so that none of rsync's own looks like one. */

@@ -3,10 +3,10 @@ import { BackupError, type Target } from "@backup/core";
 import { type RemoteSource, openRemoteDirectory, parseRemote } from "@backup/transport-rsync";
 import { TreeTarget, type TreeTargetOptions } from "./restore-tree.js";
 import { localEnd, remoteEnd } from "./tree-end.js";
-import { TreeMirror } from "./tree-mirror.js";
+import { TreeMirror, type TreeMirrorOptions } from "./tree-mirror.js";
 import { type TreeOptions, checkTreeOptions } from "./tree-options.js";
 
-export interface OpenTreeOptions extends TreeOptions {
+export interface OpenTreeOptions extends TreeOptions, Pick<TreeMirrorOptions, "transport" | "onEvent"> {
   /** A directory here, or `[user@]host:dir`. */
   readonly source: string;
   /** How the source's host is reached, where it is on another one. */
@@ -29,7 +29,7 @@ export async function openTreeMirror(options: OpenTreeOptions): Promise<TreeMirr
   return new TreeMirror({ ...options, id: `file:${name}`, name, source: end });
 }
 
-export interface TreeTargetArguments extends Pick<TreeTargetOptions, "path" | "overwrite"> {
+export interface TreeTargetArguments extends Pick<TreeTargetOptions, "path" | "overwrite" | "transport"> {
   /** A directory here, or `[user@]host:dir`; made if it is missing. */
   readonly target: string;
   /** How the target's host is reached, where it is on another one. */

@@ -7,7 +7,16 @@ import { parseRemote } from "@backup/transport-rsync/remote";
 /** A size as rsync(1) takes it. */
 const SIZE = /^\d+(?:\.\d+)?(?:[kmgtp](?:i?b)?|b)?(?:[+-]1)?$/i;
 
-/** `backup file`: a directory with all that is in it, by rsync(1). */
+/** As of the destination: here it says of the whole copy how it is made. */
+const TRANSPORT = {
+  transport: {
+    type: "string",
+    choices: ["rsync", "sftp"],
+    describe: "How it is copied: by rsync, or entry by entry; default: rsync where both ends have it",
+  },
+} as const;
+
+/** `backup file`: a directory with all that is in it, by rsync(1), or entry by entry. */
 export const filePlugin = definePlugin({
   kind: "mirror",
   name: "file",
@@ -51,6 +60,7 @@ export const filePlugin = definePlugin({
       describe: "An option for rsync, as it is; on the command line all that follow -- are",
     },
     ...HOST_OPTIONS,
+    ...TRANSPORT,
     bwlimit: { type: "number", describe: "KiB a second that rsync may send" },
   },
   rest: "rsync",
@@ -83,7 +93,8 @@ export const filePlugin = definePlugin({
       context.onEvent({ type: "warning", code: "OPTION_UNUSED", message });
     }
     const { openTreeMirror } = await import("./open-tree.js");
-    return await openTreeMirror({ ...args, host: await hostOf(args.source, args, context) });
+    const { onEvent } = context;
+    return await openTreeMirror({ ...args, onEvent, host: await hostOf(args.source, args, context) });
   },
   list: async (looked) => (await import("./list-tree.js")).listTree(looked),
   verify: async (options) => (await import("./verify-tree.js")).verifyTree(options),
@@ -98,6 +109,7 @@ export const filePlugin = definePlugin({
       overwrite: { type: "boolean", describe: "Replace files of TARGET that differ" },
       ...SOURCE_HOST_OPTIONS,
       ...HOST_OPTIONS,
+      ...TRANSPORT,
     },
     examples: [
       ["backup restore file nas:alice /home/alice", "all that is missing there"],
@@ -115,10 +127,10 @@ export const filePlugin = definePlugin({
         throw new BackupError("USAGE", "TARGET and DEST are both on other hosts; one of them has to be here");
     },
     async open(args, context) {
-      const { target, path, overwrite } = args;
+      const { target, path, overwrite, transport } = args;
       const { openTreeTarget } = await import("./open-tree.js");
       const plain = path?.replace(/\/+$/, "");
-      return openTreeTarget({ target, path: plain, overwrite, host: await hostOf(target, args, context) });
+      return openTreeTarget({ target, path: plain, overwrite, transport, host: await hostOf(target, args, context) });
     },
   },
 });

@@ -6,14 +6,19 @@ import {
   type RestoreReport,
   type RestoreRequest,
   type Target,
+  type Store,
   backupAround,
+  isBackupError,
   isSafe,
 } from "@backup/core";
-import { type RemoteDirectory, rsyncCopy, syncReach } from "@backup/transport-rsync";
+import { type RemoteDirectory, rsyncCopy, rsyncVersion, syncReach } from "@backup/transport-rsync";
+import type { TreeTransport } from "./choose-copier.js";
 import { tellComplaints } from "./complaints.js";
 import { type Itemized, ITEMIZE } from "./itemized.js";
 import type { Complaint, Copied } from "./copier.js";
+import { restoreByWalking } from "./restore-by-walking.js";
 import { RsyncReader } from "./rsync-copied.js";
+import { notReached } from "./tree-copier.js";
 
 export interface TreeTargetOptions {
   /** As it was given. */
@@ -24,12 +29,17 @@ export interface TreeTargetOptions {
   readonly path?: string | undefined;
   /** What is there and differs is replaced. Default: it stays. */
   readonly overwrite: boolean;
+  /** Default: by rsync(1) where both ends have it, else entry by entry. */
+  readonly transport?: TreeTransport;
 }
+
+/** Brings back what is missing, or says what would be. */
+export type CopyBack = (task: "compare" | "transfer", onItem: (item: Itemized) => void) => Promise<Copied>;
 
 /** Time between two events of progress, milliseconds. */
 const EVENT_MS = 100;
 
-/** A directory that a tree is brought back to, by rsync(1). Nothing is deleted there. */
+/** A directory that a tree is brought back to. Nothing is deleted there. */
 export class TreeTarget implements Target {
   readonly #options: TreeTargetOptions;
 
@@ -39,13 +49,7 @@ export class TreeTarget implements Target {
 
   async restore({ store, dryRun, signal, onEvent }: RestoreRequest): Promise<RestoreReport> {
     const started = performance.now();
-    const { at, name, path, overwrite } = this.#options;
-    const from = await store.reach?.(signal);
-    if (!from)
-      throw new BackupError("TRANSPORT_MISSING", `${store.name} cannot be reached by rsync, which copies trees`);
-    const to: Reach = typeof at === "string" ? { directory: at } : await at.reach(signal);
-    if (from.shell && to.shell)
-      throw new BackupError("USAGE", "the backup and the target are both on other hosts; one of them has to be here");
+    const { at, name, path } = this.#options;
     if (path !== undefined && !isSafe(path))
       throw new BackupError("USAGE", `--path takes the path of a file or directory in the backup, not '${path}'`);
     // A published snapshot is never changed, and what is no backup's own would be removed by its next run.
@@ -55,21 +59,9 @@ export class TreeTarget implements Target {
         "USAGE",
         `${name} is in the backup at ${around}, which only runs write to; name another directory`,
       );
-    const options = [
-      "--archive",
-      "--hard-links",
-      "-A",
-      "-X",
-      "--filter=- /.backup",
-      "--mkpath",
-      "--stats",
-      ...ITEMIZE,
-      ...(overwrite ? [] : ["--ignore-existing"]),
-    ];
-    const copy = (more: readonly string[], onItem: (item: Itemized) => void) =>
-      copyPart({ from, to, path, options: [...options, ...more], onItem, signal });
+    const copy = await this.#copier(store, { onEvent, signal });
     let missing = 0;
-    const planned = await copy(["--dry-run"], ({ kind, action }) => {
+    const planned = await copy("compare", ({ kind, action }) => {
       if (kind !== "directory" && action !== "attributes") missing++;
     });
     checkFound(planned.complaints, path, store.name);
@@ -81,8 +73,7 @@ export class TreeTarget implements Target {
     let report: RestoreReport = { ...common, result: "done", restored: missing, failed: 0, bytes, seconds: 0 };
     if (!dryRun) {
       const told = progressOf(missing, bytes, onEvent);
-      const done = await copy([], told);
-      await syncReach(to, signal);
+      const done = await copy("transfer", told);
       const failed = tellComplaints(done, { onEvent }, name);
       const result = failed > 0 ? "partial" : "done";
       const restored = Math.max(0, missing - failed);
@@ -93,9 +84,57 @@ export class TreeTarget implements Target {
     return report;
   }
 
+  async #copier(store: Store, { onEvent, signal }: Pick<RestoreRequest, "onEvent" | "signal">): Promise<CopyBack> {
+    const { at, name, transport } = this.#options;
+    if (transport !== "sftp") {
+      const from = await store.reach?.(signal);
+      const why = from ? await whyNoRsync(at, signal) : notReached(store);
+      if (from && !why) return this.#byRsync(from, signal);
+      if (why && transport === "rsync") throw why;
+      const message = `each entry is compared and copied by backup itself: ${why?.message ?? ""}`;
+      onEvent({ type: "transport", host: name, transport: "sftp", message });
+    }
+    return restoreByWalking({ ...this.#options, store, onEvent, signal });
+  }
+
+  async #byRsync(from: Reach, signal: AbortSignal): Promise<CopyBack> {
+    const { at, path, overwrite } = this.#options;
+    const to: Reach = typeof at === "string" ? { directory: at } : await at.reach(signal);
+    if (from.shell && to.shell)
+      throw new BackupError("USAGE", "the backup and the target are both on other hosts; one of them has to be here");
+    const options = [
+      "--archive",
+      "--hard-links",
+      "-A",
+      "-X",
+      "--filter=- /.backup",
+      "--mkpath",
+      "--stats",
+      ...ITEMIZE,
+      ...(overwrite ? [] : ["--ignore-existing"]),
+    ];
+    return async (task, onItem) => {
+      const more = task === "compare" ? ["--dry-run"] : [];
+      const copied = await copyPart({ from, to, path, options: [...options, ...more], onItem, signal });
+      if (task === "transfer") await syncReach(to, signal);
+      return copied;
+    };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const { at } = this.#options;
     if (typeof at !== "string") await at[Symbol.asyncDispose]();
+  }
+}
+
+/** What keeps rsync(1) from writing there; undefined: nothing. */
+async function whyNoRsync(at: string | RemoteDirectory, signal: AbortSignal): Promise<BackupError | undefined> {
+  try {
+    await rsyncVersion();
+    return typeof at === "string" ? undefined : await at.whyNoRsync(signal);
+  } catch (error) {
+    if (isBackupError(error, "TRANSPORT_MISSING")) return error;
+    throw error;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { MirrorPlace, Path } from "@backup/core";
 
-const TEMPORARY = ".backup/tmp";
+/** Where at the destination is what is not whole yet. */
+export const TEMPORARY: Path = ".backup/tmp";
 
 /** Where at the destination is what is not whole yet. The lease has cleared that of a mirror; a snapshot gets one of its own. */
 export async function makeScratch({ store, snapshot }: MirrorPlace, signal: AbortSignal): Promise<Path | undefined> {

@@ -2,6 +2,7 @@ import type { EventSink } from "@backup/core";
 import type { Itemized } from "./itemized.js";
 import { localDigest, localEntry } from "./local-entry.js";
 import type { RawPath } from "./raw-path.js";
+import { secondsOf } from "./seconds.js";
 import type { ManifestChanges } from "./tree-manifest.js";
 
 export interface TransferReaderOptions {
@@ -59,7 +60,7 @@ export class TransferReader {
   }
 
   /** @param isAgain what it names was counted before */
-  async take({ kind, action, path, size, mtime }: Itemized, isAgain = false): Promise<void> {
+  async take({ kind, action, path, size, mtime, isUnsteady = false }: Itemized, isAgain = false): Promise<void> {
     const { changes, isRebuilding } = this.#options;
     if (path === "" || path === ".") return;
     if (action === "delete") {
@@ -74,7 +75,9 @@ export class TransferReader {
       return;
     }
     if (kind !== "directory" && !isAgain) this.#added++;
-    await this.#took(path, isFile, action === "transfer" ? { size, mtime } : undefined);
+    // No file has such a size: what is there now is not what was sent.
+    await this.#took(path, isFile, action === "transfer" ? { size: isUnsteady ? -1 : size, mtime } : undefined);
+    if (isUnsteady && !this.#options.isSource) this.#unsteady.push(path);
     this.#bytes += action === "transfer" && !isAgain ? size : 0;
     this.#tell();
   }
@@ -95,7 +98,7 @@ export class TransferReader {
     const sha256 = isFile ? await localDigest(here, path, signal) : undefined;
     const entry = localEntry(here, path);
     if (!entry) return;
-    const seconds = Math.floor(Number(entry.mtime / 1_000_000n) / 1000);
+    const seconds = secondsOf(entry.mtime);
     const isSteady =
       !isFile || (sha256 !== undefined && (!sent || (entry.size === sent.size && seconds === sent.mtime)));
     // What is another name of a file is not sent again: that could change the file under its other names too.

@@ -127,8 +127,11 @@ function retrying<T>(work: () => Promise<T>, signal: AbortSignal, retries: numbe
 export async function reachOf(store: Store, signal: AbortSignal): Promise<Reach> {
   const reach = await store.reach?.(signal);
   if (reach) return reach;
-  const message = `${store.name} cannot be reached by rsync, which copies trees; install rsync there, and leave out --transport sftp`;
-  throw new BackupError("TRANSPORT_MISSING", message);
+  throw notReached(store);
+}
+
+export function notReached({ name }: Store): BackupError {
+  return new BackupError("TRANSPORT_MISSING", `rsync is missing here or there, or does not reach ${name}`);
 }
 
 /** What an rsync(1) that was built without something says of it. */

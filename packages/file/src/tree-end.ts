@@ -1,5 +1,13 @@
 import { readdir } from "node:fs/promises";
-import { type Reach, digestOf, systemCode, throwIfAborted } from "@backup/core";
+import {
+  type BackupError,
+  type FileTree,
+  LocalTree,
+  type Reach,
+  digestOf,
+  systemCode,
+  throwIfAborted,
+} from "@backup/core";
 import type { RemoteDirectory } from "@backup/transport-rsync";
 import { localDigest } from "./local-entry.js";
 import { type RawPath, placeIn, textOf } from "./raw-path.js";
@@ -10,6 +18,10 @@ export interface TreeEnd extends AsyncDisposable {
   readonly local: string | undefined;
   /** @throws BackupError as Host.connect */
   reach(signal: AbortSignal): Promise<Reach>;
+  /** Its entries one by one. */
+  tree(): FileTree;
+  /** Undefined: rsync works there. @throws BackupError as Host.connect */
+  whyNoRsync(signal: AbortSignal): Promise<BackupError | undefined>;
   /** `Content.digest` of files; what cannot be had is left out. */
   digests(paths: readonly RawPath[], signal: AbortSignal): Promise<ReadonlyMap<RawPath, string>>;
   /** Directories that have an entry of this name; "" is the top. */
@@ -23,6 +35,8 @@ export function localEnd(directory: string): TreeEnd {
   return {
     local: directory,
     reach: async () => ({ directory }),
+    tree: () => new LocalTree(directory),
+    whyNoRsync: async () => undefined,
     async digests(paths, signal) {
       const digests = new Map<RawPath, string>();
       for (const path of paths) {
@@ -56,9 +70,12 @@ export function localEnd(directory: string): TreeEnd {
 }
 
 export function remoteEnd(remote: RemoteDirectory): TreeEnd {
+  const tree = remote.tree();
   return {
     local: undefined,
     reach: (signal) => remote.reach(signal),
+    tree: () => tree,
+    whyNoRsync: (signal) => remote.whyNoRsync(signal),
     async digests(paths, signal) {
       const { directory } = await remote.reach(signal);
       const digests = new Map<RawPath, string>();

@@ -21,12 +21,12 @@ import { MANIFEST, type Manifest, readManifest } from "./manifest-file.js";
 import { rawOf, shown } from "./raw-path.js";
 import { heldBefore } from "./totals.js";
 import type { Found } from "./transfer-tree.js";
+import { type ChooseCopier, chooseCopier } from "./choose-copier.js";
 import type { Copier } from "./copier.js";
-import { TreeCopier } from "./tree-copier.js";
 import type { TreeEnd } from "./tree-end.js";
 import type { TreeOptions } from "./tree-options.js";
 
-export interface TreeMirrorOptions extends TreeOptions {
+export interface TreeMirrorOptions extends TreeOptions, Pick<ChooseCopier, "transport" | "onEvent"> {
   /** See Mirror.id. */
   readonly id: string;
   /** As it was given. */
@@ -38,16 +38,16 @@ export interface TreeMirrorOptions extends TreeOptions {
 
 const NOTHING: MirrorResult = { added: 0, moved: 0, removed: 0, kept: 0, postponed: 0, bytes: 0, failed: 0 };
 
-/** A directory as a mirror: rsync(1) compares and transfers, and what was moved is renamed first. */
+/** A directory as a mirror: a copier compares and transfers, and what was moved is renamed first. */
 export class TreeMirror implements Mirror {
   readonly id: string;
   readonly #options: TreeMirrorOptions;
-  readonly #copier: Copier;
+  /** Chosen when the store is known. */
+  #chosen: Copier | undefined;
 
   constructor(options: TreeMirrorOptions) {
     this.id = options.id;
     this.#options = options;
-    this.#copier = new TreeCopier(options);
   }
 
   async prepare(store: Store, signal: AbortSignal): Promise<void> {
@@ -57,9 +57,11 @@ export class TreeMirror implements Mirror {
       await checkDirectory(local, name);
       const there = await store.reach?.(signal);
       if (there && !there.shell) await checkApart(local, there.directory);
-      if (required === undefined) return;
     }
-    if (await this.#copier.has(required === undefined ? undefined : rawOf(required), signal)) return;
+    const path = required === undefined ? undefined : rawOf(required);
+    this.#chosen ??= await chooseCopier(this.#options, { store, path }, signal);
+    if (local !== undefined && required === undefined) return;
+    if (await this.#copier.has(path, signal)) return;
     const message =
       required === undefined
         ? `${name} cannot be read as a directory; check the path, and that the account may read it`
@@ -102,8 +104,13 @@ export class TreeMirror implements Mirror {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#copier[Symbol.asyncDispose]();
+    await this.#chosen?.[Symbol.asyncDispose]();
     await this.#options.source[Symbol.asyncDispose]();
+  }
+
+  get #copier(): Copier {
+    if (!this.#chosen) throw new TypeError("a mirror is compared when it was prepared");
+    return this.#chosen;
   }
 
   /** @throws BackupError where this would delete what nobody meant */
@@ -165,12 +172,16 @@ export class TreeMirror implements Mirror {
     }
   }
 
-  #apply(found: Found, signal: AbortSignal): Promise<MirrorResult> {
+  async #apply(found: Found, signal: AbortSignal): Promise<MirrorResult> {
     const { source, name } = this.#options;
     const check = (): Promise<void> => this.prepare(found.place.store, signal);
     const means = { source, name, copier: this.#copier, check };
     const { snapshot } = found.place;
     if (!snapshot?.newest) return applyMirror(found, means, signal);
-    return applySnapshot(found, { ...snapshot, newest: snapshot.newest }, means, signal);
+    const beside = { ...snapshot, newest: snapshot.newest };
+    if (!this.#copier.clone) return applySnapshot(found, beside, means, signal);
+    await this.#copier.clone(beside, signal);
+    // What an interrupted run has left is known to nobody.
+    return applyMirror(snapshot.isResumed ? { ...found, manifest: undefined } : found, means, signal);
   }
 }

@@ -5,6 +5,7 @@ export type { HostOptions } from "./host-options.js";
 export { type RemoteStoreOptions, openRemoteStore } from "./open-remote-store.js";
 export { type RemoteDirectory, type RemoteSource, openRemoteDirectory } from "./open-remote-directory.js";
 export { type RsyncCopied, type RsyncCopy, rsyncCopy } from "./rsync-copy.js";
+export { rsyncVersion } from "./rsync-process.js";
 export { syncReach } from "./remote-sync.js";
 export { type RetryOptions, retryTransient } from "./rsync-retry.js";
 export { unescapeName } from "./rsync-listing.js";
