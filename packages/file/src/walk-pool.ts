@@ -53,7 +53,7 @@ export function workThrough<T>(
         void begin(item);
       }
       if (busy > 0) return;
-      if (failure) reject(failure.error);
+      if (failure) reject(failure.error instanceof Error ? failure.error : new Error(String(failure.error)));
       else resolve();
     };
     next();
