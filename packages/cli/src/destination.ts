@@ -1,19 +1,18 @@
-import { type AnyActionPlugin, type BackupError, type PluginRegistry, type Store, camelCase } from "@backup/core";
+import { type BackupError, type PluginRegistry, type Store, camelCase } from "@backup/core";
 import type { ActionContext } from "./action.js";
 import { type DestinationArguments, unusedOptions } from "./destinations.js";
 import { contextFor } from "./context-for.js";
 
 /** What of an action's arguments is said of its destination: no option of the source's own that the store does not know. */
-export function destinationOf(
-  { options }: Pick<AnyActionPlugin, "options">,
-  args: DestinationArguments,
+export function destinationOf<Args extends DestinationArguments>(
+  { options }: { readonly options: Readonly<Record<string, unknown>> },
+  args: Args,
   plugins: PluginRegistry,
-): DestinationArguments {
+): Args {
   const used = plugins.store(args.dest).options;
   const own = Object.keys(options).filter((name) => !Object.hasOwn(used, name) && name !== "timeout");
-  const names = new Set(own.flatMap((name) => [name, camelCase(name)]));
-  const rest = Object.entries(args).filter(([name]) => !names.has(name));
-  return { ...Object.fromEntries(rest), dest: args.dest };
+  const names = own.flatMap((name) => [name, camelCase(name)]);
+  return { ...args, ...Object.fromEntries(names.map((name) => [name, undefined])) };
 }
 
 /**

@@ -270,6 +270,7 @@ function secondsOf(nanoseconds: bigint): number {
   const SECOND = 1_000_000_000n;
   const rest = ((nanoseconds % SECOND) + SECOND) % SECOND;
   const whole = Number((nanoseconds - rest) / SECOND);
+  if (rest === 0n) return whole;
   const seconds = whole + (Number(rest / 1000n) + 0.5) / 1e6;
   return Math.floor(seconds) === whole ? seconds : whole;
 }

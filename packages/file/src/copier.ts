@@ -17,6 +17,8 @@ export interface Copier extends AsyncDisposable {
    * changes no file in its place from then on.
    */
   clone?(snapshot: Beside, signal: AbortSignal): Promise<void>;
+  /** Whether times there are whole seconds. */
+  isCoarse(store: Store, signal: AbortSignal): Promise<boolean>;
   /** Has on disk what was copied. */
   finish(store: Store, signal: AbortSignal): Promise<void>;
 }

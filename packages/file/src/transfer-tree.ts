@@ -4,8 +4,10 @@ import type { Copied, Copier, Copy } from "./copier.js";
 import type { Difference } from "./find-difference.js";
 import type { FoundMoves } from "./find-moves.js";
 import type { Itemized } from "./itemized.js";
+import type { Entry } from "./manifest.js";
 import { type Manifest, writeManifest } from "./manifest-file.js";
 import { type RawPath, shown } from "./raw-path.js";
+import { secondsOf } from "./seconds.js";
 import { makeScratch, removeScratch } from "./scratch.js";
 import { TransferReader } from "./transfer-reader.js";
 import { reachOf } from "./tree-copier.js";
@@ -131,9 +133,11 @@ export class TreeTransfer implements AsyncDisposable {
   /** Writes the manifest. @returns what is at the destination now */
   async close(): Promise<Stock> {
     const { place, manifest, moves, started } = this.#found;
+    const isCoarse = await this.#means.copier.isCoarse(place.store, this.#signal);
     const counter = new StockCounter();
     const nowAt = (path: RawPath): RawPath | undefined => (moves.isRight(path) ? moves.nowAt(path) : undefined);
-    const entries = counter.through(this.changes.entries(manifest, { here: this.#here, nowAt }));
+    const all = this.changes.entries(manifest, { here: this.#here, nowAt });
+    const entries = counter.through(isCoarse ? atSeconds(all) : all);
     await writeManifest(place.store, { started, entries }, this.#signal);
     await removeScratch(place, this.#signal);
     return counter.stock();
@@ -166,4 +170,8 @@ export class TreeTransfer implements AsyncDisposable {
     }
     return failed;
   }
+}
+
+async function* atSeconds(entries: AsyncIterable<Entry>): AsyncGenerator<Entry> {
+  for await (const entry of entries) yield { ...entry, mtime: BigInt(secondsOf(entry.mtime)) * 1_000_000_000n };
 }

@@ -70,6 +70,10 @@ export class TreeCopier implements Copier {
     return withEmpty((to) => retrying(() => attempt(to), signal, retries));
   }
 
+  async isCoarse(): Promise<boolean> {
+    return false;
+  }
+
   async finish(store: Store, signal: AbortSignal): Promise<void> {
     await syncReach(await reachOf(store, signal), signal);
   }

@@ -52,6 +52,10 @@ export class WalkCopier implements Copier {
     await cloneByWalking(snapshot, signal);
   }
 
+  async isCoarse(store: Store, signal: AbortSignal): Promise<boolean> {
+    return (await (await this.#treeOf(store, signal)).facts(signal)).wholeSeconds;
+  }
+
   async finish(store: Store, signal: AbortSignal): Promise<void> {
     await (await this.#treeOf(store, signal)).finish(signal);
   }

@@ -2,6 +2,7 @@ import { BackupError } from "@backup/core";
 import { ACTION_OPTIONS } from "../action-options.js";
 import { contextFor } from "../context-for.js";
 import { LOOKING_OPTIONS, checkLookingOptions } from "../looking-options.js";
+import { destinationOf } from "../destination.js";
 import { isDry } from "../dry-run.js";
 import { EXIT } from "../exit-code.js";
 import { openAny } from "../open-backup.js";
@@ -40,7 +41,7 @@ async function restore<Arguments extends RestoreArguments>(
   try {
     await using given = contextFor(args, inner);
     await using target = await type.open(args, given);
-    await using opened = await openAny(args, inner);
+    await using opened = await openAny(destinationOf(type, args, inner.plugins), inner);
     if (opened.type !== type.name)
       throw new BackupError(
         "USAGE",
