@@ -112,7 +112,19 @@ describe.each(WAYS)("$name", ({ open, renames }) => {
       }
     }
   });
+});
 
+/** The same where backup itself compares and copies; file-walk.test.ts has what is its own. */
+const WALKED: readonly Way[] = WAYS.map((way) => ({
+  ...way,
+  name: `${way.name}, entry by entry`,
+  open: () => {
+    const { args, ...places } = way.open();
+    return { ...places, args: [...args, "--transport=sftp"] };
+  },
+}));
+
+describe.each([...WAYS, ...WALKED])("$name", ({ open }) => {
   it("renames a directory that was renamed, and all in it at once", async () => {
     const { source, dest, args } = open();
     await mkdir(join(source, "one/two/three"), { recursive: true });
