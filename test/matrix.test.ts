@@ -118,7 +118,7 @@ async function mirror(
   const target = serverOf({ server }).starttlsPort;
   await using meddler = await startMeddler({ target, certificate, security, hidden, faultOf });
   const began = performance.now();
-  const way = { port: meddler.port, security, timeoutMs: 10_000, connections, secureContext };
+  const way = { port: meddler.port, security, timeoutMs: busy(10_000), connections, secureContext };
   const result = await mirrorFake({ tlsPort: meddler.port, ca: certificate.cert }, destination, { ...way, ...options });
   const seconds = (performance.now() - began) / 1000;
   await vi.waitUntil(() => meddler.open === 0, { interval: 5, timeout: 60_000 });
@@ -193,7 +193,7 @@ async function strike({ name, scenario, command, at, fault }: Case): Promise<boo
     isCommand(command, sent) && count++ === at ? ANSWER_FAULTS[fault] : undefined;
   // Only what is silent has to be waited for; on a busy machine anything is, for a moment.
   // LOGOUT has a second of its own, and is left out on a connection that was silent for too long before.
-  const timeoutMs = fault.startsWith("stall") && command !== "LOGOUT" ? 1000 : 5000;
+  const timeoutMs = fault.startsWith("stall") && command !== "LOGOUT" ? busy(1000) : busy(5000);
   const { result, commands, seconds } = await mirror(scenario, destination, { strikes, timeoutMs });
   for (const sent of commands) commandName(sent);
   expect(seconds).toBeLessThan(busy(MOST_SECONDS));
