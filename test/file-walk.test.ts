@@ -234,6 +234,49 @@ it("names what has no name that SFTP can say, copies all else, and deletes nothi
   expect((await readdir(dest)).toSorted()).toEqual([".backup", "goes", "nl\nname"]);
 });
 
+it("works in directories that may not be written, as whoever owns them, and names what may not be read", async () => {
+  const { source, dest } = openHere();
+  await mkdir(join(source, "fixed/deep"), { recursive: true });
+  for (const path of ["fixed/stays", "fixed/goes", "fixed/deep/goes", "later"])
+    await writeFile(join(source, path), path);
+  const open = (mode: number): Promise<unknown> =>
+    Promise.all(["fixed", "fixed/deep"].map((path) => chmod(join(source, path), mode).catch(() => undefined)));
+  await open(0o555);
+  await mkdir(dest);
+  await run("chown", ["-R", "nobody", source, dest]);
+  const nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", process.execPath];
+  const command = [
+    join(process.cwd(), "packages/cli/bin/backup.js"),
+    "file",
+    source,
+    dest,
+    "--transport=sftp",
+    "--json",
+  ];
+  const asNobody = (): Promise<number> =>
+    run("setpriv", [...nobody, ...command], { env: { PATH: process.env.PATH, HOME: home.path } }).then(
+      () => 0,
+      (error: { readonly code: number }) => error.code,
+    );
+  await chmod(home.path, 0o755);
+  expect(await asNobody()).toBe(0);
+  await open(0o755);
+  await rm(join(source, "fixed/goes"));
+  await rm(join(source, "fixed/deep"), { recursive: true });
+  await writeFile(join(source, "fixed/new"), "new");
+  await chmod(join(source, "later"), 0);
+  await run("chown", ["-R", "nobody", source]);
+  await open(0o555);
+  // Only its mode is to be sent.
+  expect(await asNobody()).toBe(0);
+  await appendFile(join(source, "later"), "more");
+  expect(await asNobody()).toBe(3);
+  await chmod(join(source, "later"), 0o644);
+  expect(await asNobody()).toBe(0);
+  expect(await differencesOf(source, dest, CARRIED)).toBe("");
+  expect((await readdir(join(dest, "fixed"))).toSorted()).toEqual(["new", "stays"]);
+});
+
 const PATTERNS: readonly (readonly string[])[] = [
   ["--exclude=*.log", "--include=keep.log"],
   ["--exclude=/cache/", "--exclude=b/c"],

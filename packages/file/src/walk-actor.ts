@@ -62,6 +62,14 @@ export class WalkActor {
 
   /** Deletes what was found to be at the destination alone. */
   async remove(changes: readonly Change[]): Promise<void> {
+    const { to, signal } = this.#options;
+    const closed = new Map<RawPath, TreeEntry>();
+    for (const { entry, parent } of changes)
+      for (const each of [entry, parent])
+        if (each?.type === "dir" && (each.mode & OWN) !== OWN) closed.set(each.path, each);
+    await this.#together([...closed.values()], (each) =>
+      this.#trying(each, () => to.setAttributes({ ...each, mode: each.mode | OWN }, signal)),
+    );
     const isDirectory = ({ entry }: Change): boolean => entry.type === "dir";
     await this.#together(
       changes.filter((change) => !isDirectory(change)),
