@@ -9,6 +9,7 @@ COPY packages/core/package.json packages/core/
 COPY packages/imap/package.json packages/imap/
 COPY packages/file/package.json packages/file/
 COPY packages/mail/package.json packages/mail/
+COPY packages/rclone/package.json packages/rclone/
 COPY packages/transport-rsync/package.json packages/transport-rsync/
 # No install scripts: the only ones compile parts of ssh2, which is not used where there is ssh(1).
 RUN npm ci --ignore-scripts --no-audit --no-fund
@@ -28,9 +29,11 @@ RUN npx tsc -b packages/cli \
  && chmod -R u=rwX,go=rX .
 
 FROM node:24-bookworm-slim
+# More of Debian's packages, for what not everybody needs: rclone.
+ARG PACKAGES=""
 # libnss-unknown: every uid has a name, without which ssh does not start.
 RUN apt-get update \
- && apt-get install -y --no-install-recommends bash ca-certificates libnss-unknown openssh-client rsync tini \
+ && apt-get install -y --no-install-recommends bash ca-certificates libnss-unknown openssh-client rsync tini ${PACKAGES} \
  && rm -rf /var/lib/apt/lists/* /var/log/* \
  && ln -s ../lib/backup/packages/cli/bin/backup.js /usr/local/bin/backup
 COPY --from=build /src /usr/local/lib/backup

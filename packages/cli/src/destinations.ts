@@ -1,4 +1,11 @@
-import { BackupError, type PluginRegistry, camelCase, checkHome } from "@backup/core";
+import {
+  BackupError,
+  type PluginOption,
+  type PluginOptions,
+  type PluginRegistry,
+  camelCase,
+  checkHome,
+} from "@backup/core";
 import type { ActionOption } from "./types/action-type.js";
 import { toOptions } from "./types/to-options.js";
 
@@ -22,7 +29,7 @@ export interface Destinations {
 export function destinationsOf(plugins: PluginRegistry): Destinations {
   const stores = plugins.stores;
   return {
-    options: toOptions(Object.assign({}, ...stores.toReversed().map(({ options }) => options))),
+    options: toOptions(merged(stores.toReversed().map((store) => store.options))),
     used: (dest) => new Set(Object.keys(plugins.store(dest).options)),
     check(args) {
       // What an unset variable of a script leaves; an empty destination would be the directory that one is in.
@@ -32,6 +39,17 @@ export function destinationsOf(plugins: PluginRegistry): Destinations {
       for (const store of stores) store.check?.(args as never);
     },
   };
+}
+
+/** Options of all; what several say of one of the same name is said one after the other. */
+function merged(all: readonly PluginOptions[]): PluginOptions {
+  const options: Record<string, PluginOption> = {};
+  for (const [name, option] of all.flatMap((each) => Object.entries(each))) {
+    const { describe = option.describe } = options[name] ?? {};
+    const text = describe.includes(option.describe) ? describe : `${describe}; ${option.describe}`;
+    options[name] = { ...options[name], ...option, describe: text };
+  }
+  return options;
 }
 
 /** Options that were given and that this destination has no use for; their names with dashes. */

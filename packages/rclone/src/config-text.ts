@@ -5,6 +5,8 @@ export type RcloneConfig = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
 /** Options of these names are secrets; those that name a file are not. */
 const SECRET = /pass|secret|token|key|auth|cred|cookie|sas_url|bearer/i;
+/** What rclone finds out of a host of its sftp remote, and finds out again. */
+const FOUND_OUT = /^shell_type$|sum_command$/;
 /** Shorter ones would be found in words that are none. */
 const LEAST = 6;
 
@@ -43,7 +45,8 @@ export function withChanges(text: string, before: RcloneConfig, after: RcloneCon
   let lines = text.split("\n");
   for (const [section, options] of after)
     for (const [key, value] of options)
-      if (before.get(section)?.get(key) !== value) lines = withValue(lines, { section, key, value });
+      if (before.get(section)?.get(key) !== value && !FOUND_OUT.test(key))
+        lines = withValue(lines, { section, key, value });
   return lines.join("\n");
 }
 

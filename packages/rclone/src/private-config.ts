@@ -63,8 +63,10 @@ export class PrivateConfig implements AsyncDisposable {
   async #save(): Promise<void> {
     const { copy, found } = this.#options;
     const file = found.secret.file ?? copy;
+    const written = await readFile(copy, "utf8").catch(beingReplaced);
+    if (written === undefined) return;
     try {
-      const after = parseConfig(await readFile(copy, "utf8"));
+      const after = parseConfig(written);
       this.#latest = after;
       const there = await readFile(file, "utf8");
       const text = withChanges(there, this.#saved, after);
@@ -87,4 +89,9 @@ export class PrivateConfig implements AsyncDisposable {
       "This run goes on, and a later one may be refused; give it a file that can be written";
     onEvent({ type: "warning", code: "SECRET_UNWRITABLE", message });
   }
+}
+
+/** For a moment it is not there while rclone replaces it; what happens then is told too. */
+function beingReplaced(error: unknown): undefined {
+  if (systemCode(error) !== "ENOENT") throw error;
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { basename, dirname } from "node:path";
 import { BackupError, type Path, type Secret, isBackupError, isSafe, throwIfAborted } from "@backup/core";
@@ -205,6 +206,8 @@ export class RemoteDirectory {
   }
 
   async #mapped<T>(path: Path, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    // Each of the requests that are under way listens to it.
+    setMaxListeners(0, signal);
     try {
       return await work();
     } catch (error) {

@@ -17,6 +17,8 @@ const RENEWED = `[drive]
 type = drive
 token = {"access_token":"new","refresh_token":"new-refresh"}
 team_drive = 1
+shell_type = unix
+md5sum_command = md5sum
 
 [box]
 type = box
@@ -39,11 +41,8 @@ test("only what was changed is changed in the file, and comments stay", () => {
   // Another run has renewed something else there in the meantime.
   const there = TEXT.replace("hunter22-obscured", "another");
   const text = withChanges(there, before, parseConfig(RENEWED));
-  expect(text).toBe(
-    there
-      .replace(/^token = .*$/m, 'token = {"access_token":"new","refresh_token":"new-refresh"}\nteam_drive = 1')
-      .replace(/$/, ""),
-  );
+  const renewed = 'token = {"access_token":"new","refresh_token":"new-refresh"}\nteam_drive = 1';
+  expect(text).toBe(there.replace(/^token = .*$/m, renewed));
   expect(withChanges(TEXT, before, before)).toBe(TEXT);
 });
 

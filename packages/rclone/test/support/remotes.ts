@@ -45,7 +45,8 @@ export function startLocal(): Promise<TestRemote> {
 
 export function startSftp(): Promise<TestRemote> {
   return testRemote(async () => {
-    const sshd = await startSshd();
+    // rclone sets no modes there: they are the host's.
+    const sshd = await startSshd({ sftp: "none", extraConfig: "Subsystem sftp internal-sftp -u 0077" });
     const text = `[there]
 type = sftp
 host = 127.0.0.1
