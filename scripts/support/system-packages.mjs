@@ -23,6 +23,8 @@ const PACKAGES = [
   { name: "e2fsprogs", program: "mkfs.ext4" },
   { name: "mandoc", program: "mandoc" },
   { name: "shellcheck", program: "shellcheck" },
+  { name: "git", program: "git" },
+  { name: "jq", program: "jq" },
   { name: "systemd", program: "systemd-analyze" },
   { name: "zsh", program: "zsh" },
 ];

@@ -30,7 +30,7 @@ export async function run(given: readonly string[], env: NodeJS.ProcessEnv): Pro
     status = await command.run({ ...args, ...output } as never, full);
   };
   try {
-    plugins = await pluginsOfCommand(argv);
+    plugins = await pluginsOfCommand(argv, context);
     await makeParser({ argv, version: version(), plugins }, handle).parseAsync();
   } catch (error) {
     leave();

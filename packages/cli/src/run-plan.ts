@@ -15,11 +15,11 @@ export interface RunPlanOptions {
 /** Runs the actions of a plan; resolves to the exit status. @throws BackupError of the plan, and of what is to report */
 export async function runPlan({ file, dryRun, watch }: RunPlanOptions, context: CommandContext): Promise<number> {
   const { signal, env, plugins } = context;
-  const plan = await readPlan(file, { dryRun, env, plugins });
+  const plan = await readPlan(file, { dryRun, env, plugins, signal });
   if (watch) {
     // Loaded when used: it costs start-up time.
     const { watchPlan } = await import("./watch.js");
-    return watchPlan(plan, { dryRun, reread: () => readPlan(file, { dryRun, env, plugins }) }, context);
+    return watchPlan(plan, { dryRun, reread: () => readPlan(file, { dryRun, env, plugins, signal }) }, context);
   }
   const { actions, limits } = plan;
   const names = actions.map(({ action }) => action.name);

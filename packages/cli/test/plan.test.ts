@@ -566,10 +566,17 @@ describe("a plan's file", () => {
     await using directory = await temporaryDirectory();
     const file = join(directory.path, "plan.yaml");
     await writeFile(file, ALICE);
-    const plan = await readPlan(file, { dryRun: false, env: {}, plugins: PLUGINS });
+    const plan = await readPlan(file, {
+      dryRun: false,
+      env: {},
+      plugins: PLUGINS,
+      signal: new AbortController().signal,
+    });
     expect(plan.file).toBe(file);
     await writeFile(file, "\ufeff# ä\nconcurrency: x\n");
-    await expect(readPlan(file, { dryRun: false, env: {}, plugins: PLUGINS })).rejects.toMatchObject({
+    await expect(
+      readPlan(file, { dryRun: false, env: {}, plugins: PLUGINS, signal: new AbortController().signal }),
+    ).rejects.toMatchObject({
       code: "PLAN_INVALID",
       message: `${file}:2:1: 'actions' is missing\n${file}:2:14: concurrency takes a whole number from 1 to 1000`,
     });
@@ -578,7 +585,8 @@ describe("a plan's file", () => {
   it("is missing, a directory, not text, too large", async () => {
     await using directory = await temporaryDirectory();
     const { path } = directory;
-    const read = (name: string) => readPlan(join(path, name), { dryRun: false, env: {}, plugins: PLUGINS });
+    const read = (name: string) =>
+      readPlan(join(path, name), { dryRun: false, env: {}, plugins: PLUGINS, signal: new AbortController().signal });
     await expect(read("no.yaml")).rejects.toMatchObject({
       code: "USAGE",
       message: `the plan ${path}/no.yaml does not exist; backup config example prints one to begin with`,

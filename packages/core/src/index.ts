@@ -136,6 +136,7 @@ export {
   openPluginContext,
 } from "./plugin-context.js";
 export { type LoadedPlugin, PluginRegistry } from "./plugin-registry.js";
+export { type ScriptPluginOptions, loadScriptPlugin } from "./script-plugin.js";
 export {
   type CommandLine,
   ProgramExit,

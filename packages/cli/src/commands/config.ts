@@ -45,10 +45,10 @@ export const configSchemaCommand: Subcommand<object> = {
 };
 
 async function checkPlan({ file }: CheckArguments, context: CommandContext): Promise<number> {
-  const { env, json, quiet, plugins } = context;
+  const { env, json, quiet, plugins, signal } = context;
   // Loaded when used: it costs start-up time.
   const { readPlan } = await import("../plan/read-plan.js");
-  const plan = await readPlan(file, { dryRun: false, env, plugins });
+  const plan = await readPlan(file, { dryRun: false, env, plugins, signal });
   const warnings = await warn(plan, context);
   const rows = await describe(plan);
   if (json) process.stdout.write(jsonLine({ type: "plan", file, actions: rows }));

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { type PluginRegistry, isBackupError } from "@backup/core";
+import { type PluginRegistry, type ScriptPluginOptions, isBackupError } from "@backup/core";
 import { planInvalid } from "./problem.js";
 import { parseSource } from "./source.js";
 
@@ -7,7 +7,11 @@ import { parseSource } from "./source.js";
  * With the plugins that a plan names, which are relative to it.
  * @throws BackupError PLAN_INVALID also for a plugin that cannot be loaded
  */
-export async function pluginsOfPlan(file: string, text: string, plugins: PluginRegistry): Promise<PluginRegistry> {
+export async function pluginsOfPlan(
+  { file, text }: { readonly file: string; readonly text: string },
+  plugins: PluginRegistry,
+  context: ScriptPluginOptions,
+): Promise<PluginRegistry> {
   // Most plans name none.
   if (!/^["']?plugins["']?\s*:/m.test(text)) return plugins;
   const source = parseSource(file, text);
@@ -22,7 +26,7 @@ export async function pluginsOfPlan(file: string, text: string, plugins: PluginR
     try {
       const given = all.all.filter(({ origin }) => origin !== undefined);
       const known = new Set(given.map(({ origin }) => origin));
-      const found = await loadPlugins([{ name, from: dirname(file) }]);
+      const found = await loadPlugins([{ name, from: dirname(file) }], context);
       all = pluginsWith([...given, ...found.filter(({ origin }) => !known.has(origin))]);
     } catch (error) {
       if (!isBackupError(error)) throw error;

@@ -12,6 +12,7 @@ export interface ReadPlanOptions {
   readonly dryRun: boolean;
   readonly env: NodeJS.ProcessEnv;
   readonly plugins: PluginRegistry;
+  readonly signal: AbortSignal;
 }
 
 /** Largest file that is taken for a plan, bytes: some thousand actions. */
@@ -24,7 +25,7 @@ const LIMIT = 256 * 1024;
 export async function readPlan(file: string, options: ReadPlanOptions): Promise<Plan> {
   const { env } = options;
   const text = await readText(file);
-  const plugins = await pluginsOfPlan(file, text, options.plugins);
+  const plugins = await pluginsOfPlan({ file, text }, options.plugins, options);
   return { ...planMaker(typesOf(plugins))({ file, text, dryRun: isDry(options, env) }), plugins };
 }
 

@@ -1,7 +1,14 @@
-import { access } from "node:fs/promises";
-import { dirname, resolve as resolvePath } from "node:path";
+import { access, constants } from "node:fs/promises";
+import { delimiter, dirname, join, resolve as resolvePath } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { BackupError, type LoadedPlugin, type Plugin, systemCode } from "@backup/core";
+import {
+  BackupError,
+  type LoadedPlugin,
+  type Plugin,
+  type ScriptPluginOptions,
+  loadScriptPlugin,
+  systemCode,
+} from "@backup/core";
 import { resolve } from "import-meta-resolve";
 import { packageVersion } from "./package-version.js";
 import { shareCore } from "./share-core.js";
@@ -13,6 +20,11 @@ export interface NamedPlugin {
   readonly from: string;
 }
 
+/** An executable that is found on the PATH: a plugin in any language. */
+const SCRIPT = /^backup-source-[\w.-]+$/;
+/** What Node.js loads; every other file is a program. */
+const MODULE = /\.(?:js|mjs|cjs|ts|mts|cts)$/;
+
 /** As npm allows it, and a path in it: `@alice/notes`, `notes/more`. */
 const PACKAGE = /^(?:@[a-z0-9-~][a-z0-9-._~]*\/)?[a-z0-9-~][a-z0-9-._~]*(?:\/[^.].*)?$/i;
 
@@ -20,11 +32,14 @@ const PACKAGE = /^(?:@[a-z0-9-~][a-z0-9-._~]*\/)?[a-z0-9-~][a-z0-9-._~]*(?:\/[^.
  * Loads plugins by their names, one after the other, and those that are named twice once. Nothing is looked for.
  * @throws BackupError PLUGIN_MISSING, PLUGIN_INVALID
  */
-export async function loadPlugins(names: readonly NamedPlugin[]): Promise<readonly LoadedPlugin[]> {
+export async function loadPlugins(
+  names: readonly NamedPlugin[],
+  context: ScriptPluginOptions,
+): Promise<readonly LoadedPlugin[]> {
   const loaded = new Map<string, readonly LoadedPlugin[]>();
   for (const named of names) {
-    const address = await addressOf(named);
-    if (!loaded.has(address.href)) loaded.set(address.href, await load(address, named.name));
+    const address = await addressOf(named, context.env);
+    if (!loaded.has(address.href)) loaded.set(address.href, await load(address, named.name, context));
   }
   return [...loaded.values()].flat();
 }
@@ -34,7 +49,8 @@ function isFile(name: string): boolean {
   return /^(?:\.{0,2}\/|file:)/.test(name) || !PACKAGE.test(name);
 }
 
-async function addressOf({ name, from }: NamedPlugin): Promise<URL> {
+async function addressOf({ name, from }: NamedPlugin, env: NodeJS.ProcessEnv): Promise<URL> {
+  if (SCRIPT.test(name)) return pathToFileURL(await onPath(name, env));
   if (!isFile(name)) return addressOfPackage(name, from);
   const file = name.startsWith("file:") ? fileURLToPath(name) : resolvePath(from, name);
   try {
@@ -64,7 +80,12 @@ function addressOfPackage(name: string, from: string): URL {
   );
 }
 
-async function load(address: URL, name: string): Promise<readonly LoadedPlugin[]> {
+async function load(address: URL, name: string, context: ScriptPluginOptions): Promise<readonly LoadedPlugin[]> {
+  const file = fileURLToPath(address);
+  if (!MODULE.test(file)) {
+    const plugin = await loadScriptPlugin(file, context);
+    return [{ plugin, origin: file, version: plugin.version }];
+  }
   shareCore();
   let module: unknown;
   try {
@@ -79,7 +100,6 @@ async function load(address: URL, name: string): Promise<readonly LoadedPlugin[]
       "PLUGIN_INVALID",
       `${name} brings no plugin: it has no default export, which is what definePlugin returns, or a list of that`,
     );
-  const file = fileURLToPath(address);
   const origin = isFile(name) ? file : name;
   const version = await packageVersion(dirname(file));
   // What it is, the registry checks.
@@ -87,6 +107,18 @@ async function load(address: URL, name: string): Promise<readonly LoadedPlugin[]
     const plugin = each as Plugin;
     return { plugin, origin, version: plugin?.version ?? version };
   });
+}
+
+async function onPath(name: string, { PATH = "" }: NodeJS.ProcessEnv): Promise<string> {
+  for (const directory of PATH.split(delimiter).filter((each) => each !== ""))
+    try {
+      const file = join(directory, name);
+      await access(file, constants.X_OK);
+      return file;
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+    }
+  throw new BackupError("PLUGIN_MISSING", `there is no program ${name} on the PATH; name its file with ./ before it`);
 }
 
 function cannot(name: string, cause: unknown): BackupError {

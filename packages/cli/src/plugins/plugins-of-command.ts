@@ -1,14 +1,19 @@
-import type { PluginRegistry } from "@backup/core";
+import type { PluginRegistry, ScriptPluginOptions } from "@backup/core";
 import { pluginsWith } from "./built-in.js";
 
 /** What comes along, and what --plugin names. @throws BackupError PLUGIN_MISSING, PLUGIN_INVALID, PLUGIN_UNKNOWN */
-export async function pluginsOfCommand(argv: readonly string[]): Promise<PluginRegistry> {
+export async function pluginsOfCommand(argv: readonly string[], context: ScriptPluginOptions): Promise<PluginRegistry> {
   const names = namedPlugins(argv);
   if (names.length === 0) return pluginsWith([]);
   // Loaded when used: it costs start-up time.
   const { loadPlugins } = await import("./load-plugins.js");
   const from = process.cwd();
-  return pluginsWith(await loadPlugins(names.map((name) => ({ name, from }))));
+  return pluginsWith(
+    await loadPlugins(
+      names.map((name) => ({ name, from })),
+      context,
+    ),
+  );
 }
 
 /** Values of --plugin, which are known before the command line is read: what it may say depends on them. */
