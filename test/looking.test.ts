@@ -16,7 +16,7 @@ const MAIN = fileURLToPath(new URL("../packages/cli/bin/backup.js", import.meta.
 const CONTROL = /[^\P{Cc}\n]|[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
 
 /** Many processes, on a machine that may have other work. */
-const PATIENT_MS = 300_000;
+const PATIENT_MS = 600_000;
 
 let backup: MailBackup;
 beforeAll(async () => {

@@ -289,7 +289,7 @@ describe("backup verify --repair", () => {
       expect(await readTree(root)).toEqual(good);
       expect(await there()).toExit(0);
     },
-    180_000,
+    600_000,
   );
 
   it.each([REMOTE.rsync, REMOTE.chroot])(
@@ -309,6 +309,6 @@ describe("backup verify --repair", () => {
         expect(host.proxy.struck).toBe(struck + 1);
       }
     },
-    180_000,
+    600_000,
   );
 });
