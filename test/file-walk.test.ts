@@ -32,8 +32,9 @@ const run = promisify(execFile);
 const CARRIED = ["-rlpt"];
 
 let home: TemporaryDirectory;
-/** Where there is no rsync. */
+/** Where there is no rsync, and where there is no ssh either. */
 let env: NodeJS.ProcessEnv;
+let bare: NodeJS.ProcessEnv;
 let sshd: Sshd;
 let jailed: Sshd;
 beforeAll(async () => {
@@ -42,6 +43,7 @@ beforeAll(async () => {
   await mkdir(bin);
   for (const program of ["ssh", "sync", "sh"]) await symlink(`/usr/bin/${program}`, join(bin, program));
   env = { PATH: bin };
+  bare = { PATH: join(home.path, "none") };
   [sshd, jailed] = await Promise.all([startSshd({ withoutRsync: true }), startSshd({ account: "chroot" })]);
 });
 afterAll(async () => {
@@ -182,9 +184,11 @@ describe.each(WAYS)("$name", ({ open, isText }) => {
 });
 
 it.each([
-  { name: "to", open: () => openThere(jailed) },
-  { name: "from", open: () => openFrom(jailed) },
-])("copies $name an account that has SFTP and nothing else", { timeout: 120_000 }, async ({ open }) => {
+  { name: "to an account that has SFTP and nothing else", open: () => openThere(jailed) },
+  { name: "from an account that has SFTP and nothing else", open: () => openFrom(jailed) },
+  { name: "to a host, from where there is no ssh", open: () => openThere(jailed, bare) },
+  { name: "from a host, to where there is no ssh", open: () => openFrom(jailed, bare) },
+])("copies $name", { timeout: 120_000 }, async ({ open }) => {
   const opened = open();
   const { source, dest } = opened;
   await mkdir(source, { recursive: true });
@@ -393,6 +397,23 @@ it("goes on when the connection was lost in the middle, and stops when it is tol
   // What was on its way is the next run's to clear.
   await backUp(opened);
   expect(await readdir(join(dest, ".backup/tmp"))).toEqual([]);
+});
+
+it("warns of what vanishes while it is copied, and goes on", { timeout: 120_000 }, async () => {
+  const opened = openThere(sshd);
+  const { source, dest, args } = opened;
+  await mkdir(source);
+  for (let at = 0; at < 400; at++) await writeFile(join(source, `file-${at}`), Buffer.alloc(300_000, `${at} `));
+  const { result } = startBackup(["file", ...args, "--json"]);
+  const isThere = async (): Promise<readonly string[]> => (await readdir(dest).catch(() => [])).slice(1);
+  for (let waited = 0; waited < 30_000 && (await isThere()).length < 20; waited += 5) await sleep(5);
+  const done = new Set(await isThere());
+  for (const name of await readdir(source)) if (!done.has(name)) await rm(join(source, name));
+  const ended = await result;
+  expect(ended.code, ended.stdout).toBe(0);
+  expect(codesOf(ended)).toContain("ITEM_VANISHED");
+  expect((await backUp(opened, "--allow-deletes")).code).toBe(0);
+  expect(await differencesOf(source, dest, CARRIED)).toBe("");
 });
 
 it("never follows a symbolic link out of the destination", async () => {

@@ -37,11 +37,10 @@ export async function chooseCopier(
     if (!why) return rsync;
     await rsync[Symbol.asyncDispose]();
     if (transport === "rsync") throw why;
-    checkOptions(options);
+    await checkWalk(options, store, signal);
     const message = `each entry is compared and copied by backup itself: ${why.message}`;
     onEvent({ type: "transport", host: name, transport: "sftp", message });
-  }
-  checkOptions(options);
+  } else await checkWalk(options, store, signal);
   const { sparse, numericIds, bwlimit } = options;
   const given = { "--sparse": sparse, "--numeric-ids": numericIds, "--bwlimit": bwlimit };
   const unused = Object.entries(given).flatMap(([option, value]) => (value ? [option] : []));
@@ -52,8 +51,13 @@ export async function chooseCopier(
   return new WalkCopier(options);
 }
 
-/** @throws BackupError USAGE */
-function checkOptions({ rsync: [option] = [] }: TreeOptions): void {
+/** @throws BackupError TRANSPORT_MISSING, USAGE */
+async function checkWalk({ rsync: [option] = [] }: TreeOptions, store: Store, signal: AbortSignal): Promise<void> {
+  if (!(await store.tree?.("", {}, signal)))
+    throw new BackupError(
+      "TRANSPORT_MISSING",
+      `${store.name} takes no directory trees: it is reached neither by rsync nor by SFTP; name a directory here or [user@]host:dir`,
+    );
   if (option === undefined) return;
   throw new BackupError(
     "USAGE",
