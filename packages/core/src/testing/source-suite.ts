@@ -227,6 +227,8 @@ async function listAll(source: Source): Promise<readonly Listed[]> {
  */
 function sorted(listed: readonly Listed[]): readonly (readonly [Path, readonly Partial<Item>[]])[] {
   const comparable = (item: Item): Partial<Item> => {
+    // What is made anew each time, as a dump, has the time at which it was.
+    if (item.replaces) return { ...item, mtime: 0 };
     if (!item.sidecar) return item;
     const { id, collection, size, sidecar } = item;
     return { id, collection, size, sidecar };
