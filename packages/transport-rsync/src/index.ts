@@ -9,3 +9,9 @@ export { rsyncVersion } from "./rsync-process.js";
 export { syncReach } from "./remote-sync.js";
 export { type RetryOptions, retryTransient } from "./rsync-retry.js";
 export { unescapeName } from "./rsync-listing.js";
+export {
+  type RemoteProgramOptions,
+  type RemotePrograms,
+  type RemoteProgramsOptions,
+  openRemotePrograms,
+} from "./remote-programs.js";
