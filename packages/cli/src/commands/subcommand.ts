@@ -44,9 +44,12 @@ export function addCommand(parser: Argv, command: Subcommand, then: (args: objec
     return isOptional ? `[${word}]` : `<${word}>`;
   });
   const { rest } = command;
-  /** The arguments with what followed `--`, where that is the command's own. */
-  const whole = (args: Readonly<Record<string, unknown>>): object =>
-    rest === undefined ? args : { ...args, [rest]: [args[rest] ?? [], args["--"] ?? []].flat() };
+  /** The arguments, words as they were typed, with what followed `--` where that is the command's own. */
+  const whole = (args: Readonly<Record<string, unknown>>): object => ({
+    ...args,
+    ...asTyped(command.positionals, args),
+    ...(rest === undefined ? {} : { [rest]: [args[rest] ?? [], args["--"] ?? []].flat() }),
+  });
   return parser.command(
     [words.at(-1), ...positionals].join(" "),
     command.summary,
@@ -70,4 +73,18 @@ export function addCommand(parser: Argv, command: Subcommand, then: (args: objec
     },
     (args) => then(whole(args)),
   );
+}
+
+/**
+ * Words that have to be there get their values from yargs before those that need not, wherever these stand: `[source]
+ * <dest>` is turned round where both are given.
+ */
+function asTyped(
+  positionals: readonly Positional[],
+  args: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const filled = positionals.toSorted((a, b) => Number(a.isOptional ?? false) - Number(b.isOptional ?? false));
+  const values = filled.map(({ name }) => args[name]);
+  if (values.includes(undefined)) return {};
+  return Object.fromEntries(positionals.map(({ name }, index) => [name, values[index]]));
 }
