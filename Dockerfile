@@ -10,6 +10,7 @@ COPY packages/imap/package.json packages/imap/
 COPY packages/file/package.json packages/file/
 COPY packages/mail/package.json packages/mail/
 COPY packages/rclone/package.json packages/rclone/
+COPY packages/samba/package.json packages/samba/
 COPY packages/transport-rsync/package.json packages/transport-rsync/
 # No install scripts: the only ones compile parts of ssh2, which is not used where there is ssh(1).
 RUN npm ci --ignore-scripts --no-audit --no-fund

@@ -95,6 +95,7 @@ export { type Retention, type Verdict, retain } from "./retention.js";
 export { type Snapshot, type SnapshotReport, readSnapshots } from "./snapshots.js";
 export { within, type WithinOptions } from "./within-store.js";
 export { ContentHash, contentOf, digestOf } from "./digest.js";
+export { syncDirectory } from "./sync-directory.js";
 export { CHECKPOINT_FILE } from "./checkpoint.js";
 export type { DayBudget } from "./day-budget.js";
 export { backupAround } from "./local-directories.js";

@@ -2,12 +2,14 @@ import { type LoadedPlugin, PluginRegistry, localStorePlugin } from "@backup/cor
 import { filePlugin } from "@backup/file/plugin";
 import { imapPlugin } from "@backup/imap/plugin";
 import { rcloneStorePlugin } from "@backup/rclone/plugin";
+import { sambaPlugin } from "@backup/samba/plugin";
 import { sshStorePlugin } from "@backup/transport-rsync/plugin";
 
 /** The plugins that come along, in the order in which help lists them. Each loads what does its work when it is used. */
 const BUILT_IN: readonly LoadedPlugin[] = [
   { plugin: imapPlugin },
   { plugin: filePlugin },
+  { plugin: sambaPlugin },
   // Before that for hosts, for which rclone:… is a host's name.
   { plugin: rcloneStorePlugin },
   { plugin: sshStorePlugin },

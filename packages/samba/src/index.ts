@@ -1,0 +1,1 @@
+export { sambaPlugin } from "./plugin.js";
