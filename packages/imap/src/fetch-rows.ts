@@ -1,14 +1,16 @@
 import { BackupError } from "@backup/core";
-import type { FetchMessageObject, FetchOptions, ImapFlow } from "imapflow";
+import type { FetchOptions, ImapFlow } from "imapflow";
+import { LISTED, fetchUsual } from "./fetch-usual.js";
 import type { Folder } from "./list-folders.js";
 import { searchUids } from "./search-uids.js";
 import type { ImapSession } from "./session.js";
+import type { FetchedRow } from "./usual-row.js";
 import { cutBatches, uidSet } from "./uid-batches.js";
 
 /** What a FETCH row says of a message; what the server left out is undefined. */
 export interface Row {
   readonly uid: number;
-  readonly flags?: Set<string> | undefined;
+  readonly flags?: ReadonlySet<string> | undefined;
   readonly internalDate?: Date | string | undefined;
   readonly size?: number | undefined;
   /** EMAILID (RFC 8474), or Gmail's X-GM-MSGID: the same for all copies of a message. */
@@ -71,12 +73,18 @@ export async function addRows(
   rows: Map<number, Row>,
   options: Pick<FetchOptions, "changedSince"> = {},
 ): Promise<number> {
-  const query = { uid: true, flags: true, internalDate: true, size: true } as const;
   const sequence = new Set<number>();
-  for await (const row of client.fetch(range, query, { ...options, uid: true })) {
-    if (!isUid(row.uid)) continue;
+  const add = (row: FetchedRow): undefined => {
+    const { uid } = row;
+    if (!isUid(uid)) return undefined;
     sequence.add(row.seq);
-    rows.set(row.uid, merge(rows.get(row.uid), row));
+    rows.set(uid, merge(rows.get(uid), uid, row));
+    return undefined;
+  };
+  if (options.changedSince === undefined) await fetchUsual(client, range, LISTED, add);
+  else {
+    const query = { uid: true, flags: true, internalDate: true, size: true } as const;
+    for await (const row of client.fetch(range, query, { ...options, uid: true })) add({ ...row, source: undefined });
   }
   return sequence.size;
 }
@@ -87,7 +95,11 @@ function isUid(uid: unknown): uid is number {
 }
 
 /** A server may tell of changed flags by rows of its own, which have nothing else. */
-function merge(earlier: Row | undefined, { uid, flags, internalDate, size, emailId }: FetchMessageObject): Row {
+function merge(
+  earlier: Row | undefined,
+  uid: number,
+  { flags, internalDate, size, emailId }: Omit<FetchedRow, "seq">,
+): Row {
   return {
     uid,
     flags: flags ?? earlier?.flags,

@@ -1,5 +1,6 @@
 import { BackupError, type Body, isBackupError, throwIfAborted } from "@backup/core";
 import type { FetchMessageObject, ImapFlow } from "imapflow";
+import { WHOLE, fetchUsualRows } from "./fetch-usual.js";
 import type { Folder } from "./list-folders.js";
 import type { MessageItem } from "./mail-item.js";
 import { openFolder } from "./open-folder.js";
@@ -68,14 +69,10 @@ async function* readAll(reading: Reading, items: readonly MessageItem[]): AsyncG
     const client = await open(reading, batch);
     let failed = false;
     try {
-      for await (const { uid, source } of client.fetch(
-        uidSet(left.keys()),
-        { uid: true, source: true },
-        { uid: true },
-      )) {
-        const item = left.get(uid);
-        if (!item || !Buffer.isBuffer(source)) continue;
-        left.delete(uid);
+      for await (const { uid, source } of fetchUsualRows(client, uidSet(left.keys()), WHOLE)) {
+        const item = uid === undefined ? undefined : left.get(uid);
+        if (!item || !source) continue;
+        left.delete(item.uid);
         reading.refusals.inARow = 0;
         yield { item, bytes: source };
       }

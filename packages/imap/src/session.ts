@@ -4,6 +4,7 @@ import { ImapFlow } from "imapflow";
 import pRetry from "p-retry";
 import { limitAnswers } from "./answer-limit.js";
 import { expectGreeting } from "./expect-greeting.js";
+import { readUsualRows } from "./fetch-usual.js";
 import { imapError, plainText } from "./imap-errors.js";
 import { type Credentials, type Login, logOn, secretsOf, toPlace } from "./login.js";
 import { type Server, formatServer } from "./server.js";
@@ -202,6 +203,8 @@ export class ImapSession implements AsyncDisposable {
     });
     // What goes wrong reaches the command that is waiting; unheard, the event would end the process.
     client.on("error", () => {});
+    // A trace has all that was said.
+    if (!this.#options.trace) readUsualRows(client);
     limitAnswers(client);
     expectGreeting(client);
     // From now on, so that an abort ends a connection that is only being made.
