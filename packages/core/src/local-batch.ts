@@ -1,87 +1,105 @@
-import { close, constants, fsync, futimes, link, open, rename, unlink, write } from "node:fs";
+import { close, constants, futimes, link, open, unlink, write } from "node:fs";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
-import { ContentHash, contentOf } from "./digest.js";
+import { ContentHash, digestOf } from "./digest.js";
 import { ignoring } from "./disk-error.js";
 import { throwIfAborted } from "./errors.js";
+import type { OpenFile, Part } from "./local-files.js";
+import type { FileWorker } from "./local-files-worker.js";
 import { NO_LINK } from "./local-link.js";
 import type { PutOptions } from "./local-put.js";
 import type { Body, Content, Item, Outcome, Path } from "./model.js";
 import { syncDirectory } from "./sync-directory.js";
 
 /** A file under its temporary name, complete and not yet synced. */
-interface Written<I> {
+interface Written<I> extends OpenFile {
   readonly item: I;
   readonly content: Content;
-  readonly descriptor: number;
-  readonly temporary: string;
 }
 
-// The callback functions: a FileHandle for each of 20,000 files costs a second of CPU more.
+// The callback functions: a FileHandle for each file costs as much again.
 const openFile = promisify(open);
 const setTimes = promisify(futimes);
-const syncFile = promisify(fsync);
 const closeFile = promisify(close);
-const renameFile = promisify(rename);
 const unlinkFile = promisify(unlink);
 const linkFile = promisify(link);
 
+export interface BatchOptions<I extends Item> extends PutOptions<I> {
+  readonly temporaryName: () => string;
+  /** Holds what is not written yet: the messages themselves are garbage at once. Nobody else has it now. */
+  readonly buffer: Uint8Array;
+}
+
 /** Files that are written, synced and renamed together: published whole or not at all. */
 export class LocalBatch<I extends Item> {
-  readonly #options: PutOptions<I>;
-  readonly #temporaryName: () => string;
-  readonly #writes: Promise<Written<I> | undefined>[] = [];
+  readonly #options: BatchOptions<I>;
+  readonly #parts: (Part & { readonly item: I })[] = [];
+  readonly #written: Written<I>[] = [];
   readonly #failed: Outcome<I>[] = [];
-  #failure: { readonly error: unknown } | undefined;
+  /** Of the buffer, in use. */
+  #filled = 0;
   files = 0;
   bytes = 0;
 
-  constructor(options: PutOptions<I>, temporaryName: () => string) {
+  constructor(options: BatchOptions<I>) {
     this.#options = options;
-    this.#temporaryName = temporaryName;
   }
 
-  /** Starts to write bytes that are here; waits for bytes that come in pieces. */
+  /** Whether there is room for it; what is larger than any batch fits into an empty one. */
+  fits(body: Body<I>): boolean {
+    const size = "error" in body || !(body.bytes instanceof Uint8Array) ? 0 : body.bytes.byteLength;
+    return this.files === 0 || this.#filled + size <= this.#options.buffer.byteLength;
+  }
+
+  /** Keeps bytes that are here; waits for bytes that come in pieces. */
   async add(body: Body<I>): Promise<void> {
-    if (this.#failure) throw this.#failure.error;
+    const { buffer, temporaryName } = this.#options;
     this.files++;
     if ("error" in body) this.#failed.push(body);
-    else if (body.bytes instanceof Uint8Array) {
-      this.bytes += body.bytes.byteLength;
-      this.#track(this.#writeWhole(body.item, body.bytes));
-    } else {
-      const task = this.#writePieces(body.item, body.bytes);
-      this.#track(task);
-      await task;
+    else if (!(body.bytes instanceof Uint8Array)) await this.#writePieces(body.item, body.bytes);
+    else if (body.bytes.byteLength > buffer.byteLength) await this.#writePieces(body.item, once(body.bytes));
+    else {
+      const { item, bytes } = body;
+      const start = this.#filled;
+      const end = start + bytes.byteLength;
+      buffer.set(bytes, start);
+      this.#filled = end;
+      this.bytes += bytes.byteLength;
+      this.#parts.push({ item, temporary: temporaryName(), start, end, mtime: item.mtime });
     }
   }
 
   /** Makes all of the batch durable and visible. */
-  async publish(): Promise<readonly Outcome<I>[]> {
-    const { signal, place, at } = this.#options;
-    const written = (await Promise.all(this.#writes)).filter((file) => file !== undefined);
-    if (this.#failure) throw this.#failure.error;
+  async publish(worker: FileWorker): Promise<readonly Outcome<I>[]> {
+    const { signal, place, at, buffer } = this.#options;
+    const parts = this.#parts.splice(0);
+    const written = await worker.write(
+      buffer,
+      parts.map(({ temporary, start, end, mtime }) => ({ temporary, start, end, mtime })),
+    );
+    for (const [index, { descriptor, temporary, sha256 }] of written.entries()) {
+      const part = parts[index];
+      if (!part) throw new Error(`${temporary} was not asked for`);
+      const content = { digest: digestOf(sha256), size: part.end - part.start };
+      this.#written.push({ item: part.item, content, descriptor, temporary });
+    }
     throwIfAborted(signal);
     // Placed first: a path that is refused throws while `discard` still has all of the batch.
-    const placed = written.map((file) => {
+    const placed = this.#written.map((file) => {
       const { path, same } = place(file.item, file.content);
       return { ...file, path, target: at(path), same };
     });
     const isLinked = await all(placed.map((file) => this.#link(file)));
-    const rest = placed.filter((_file, index) => !isLinked[index]);
-    const linked = placed.filter((_file, index) => isLinked[index]);
-    await all(rest.map(({ descriptor }) => syncFile(descriptor)));
+    await worker.sync(placed.flatMap(({ descriptor }, index) => (isLinked[index] ? [] : [descriptor])));
     throwIfAborted(signal);
-    this.#writes.length = 0;
-    try {
-      await all(placed.map(({ descriptor }) => closeFile(descriptor)));
-      await all(rest.map(({ temporary, target }) => renameFile(temporary, target)));
-    } catch (error) {
-      // Only those that were not renamed are still there; the next put takes the same temporary names.
-      await all(placed.map(({ temporary }) => ignoring(["ENOENT", "EIO", "EROFS"], unlinkFile(temporary))));
-      throw error;
-    }
-    await all(linked.map(({ temporary }) => ignoring(["ENOENT"], unlinkFile(temporary))));
+    this.#written.length = 0;
+    await worker.finish(
+      placed.map(({ descriptor, temporary, target }, index) => ({
+        descriptor,
+        temporary,
+        target: isLinked[index] ? undefined : target,
+      })),
+    );
     for (const directory of new Set(placed.map(({ target }) => dirname(target)))) await syncDirectory(directory);
     return [...this.#failed, ...placed.map(({ item, path, content }) => ({ item, path, content }))];
   }
@@ -95,35 +113,12 @@ export class LocalBatch<I extends Item> {
 
   /** Removes what was not published. What it cannot remove, the next lease clears. */
   async discard(): Promise<void> {
-    const written = await Promise.all(this.#writes);
-    this.#writes.length = 0;
-    for (const file of written) if (file) await drop(file.descriptor, file.temporary);
+    for (const { descriptor, temporary } of this.#written.splice(0)) await drop(descriptor, temporary);
   }
 
-  #track(task: Promise<Written<I> | undefined>): void {
-    const settled = task.catch((error: unknown) => {
-      this.#failure ??= { error };
-      return undefined;
-    });
-    this.#writes.push(settled);
-  }
-
-  async #writeWhole(item: I, bytes: Uint8Array): Promise<Written<I>> {
-    const temporary = this.#temporaryName();
-    const descriptor = await openFile(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
-    try {
-      await writeAll(descriptor, bytes);
-      await setTime(descriptor, item.mtime);
-      return { item, content: contentOf(bytes), descriptor, temporary };
-    } catch (error) {
-      await drop(descriptor, temporary);
-      throw error;
-    }
-  }
-
-  /** Undefined: the bytes threw, and that is this item's outcome. A failure of the disk is thrown. */
-  async #writePieces(item: I, pieces: AsyncIterable<Uint8Array>): Promise<Written<I> | undefined> {
-    const temporary = this.#temporaryName();
+  /** If the bytes throw, that is this item's outcome. A failure of the disk is thrown. */
+  async #writePieces(item: I, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+    const temporary = this.#options.temporaryName();
     const descriptor = await openFile(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
     const hash = new ContentHash();
     const source = pieces[Symbol.asyncIterator]();
@@ -137,7 +132,7 @@ export class LocalBatch<I extends Item> {
           throwIfAborted(this.#options.signal);
           await drop(descriptor, temporary);
           this.#failed.push({ item, error: error instanceof Error ? error : new Error(String(error)) });
-          return undefined;
+          return;
         }
         if (next.done) break;
         hash.update(next.value);
@@ -145,7 +140,7 @@ export class LocalBatch<I extends Item> {
         await writeAll(descriptor, next.value);
       }
       await setTime(descriptor, item.mtime);
-      return { item, content: hash.content(), descriptor, temporary };
+      this.#written.push({ item, content: hash.content(), descriptor, temporary });
     } catch (error) {
       await drop(descriptor, temporary);
       throw error;
@@ -153,6 +148,10 @@ export class LocalBatch<I extends Item> {
       await source.return?.();
     }
   }
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }
 
 /** Waits for all, also when one fails, so that nothing goes on behind the error. */

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { LocalBatch } from "./local-batch.js";
 import { diskError } from "./disk-error.js";
 import { throwIfAborted } from "./errors.js";
+import { type FileWorker, HereWorker, ThreadWorker } from "./local-files-worker.js";
 import type { Body, Content, Item, Outcome, Path } from "./model.js";
 import type { Place } from "./store.js";
 
@@ -15,15 +16,17 @@ export interface PutOptions<I extends Item> {
   /** For messages. */
   readonly destination: string;
   readonly batchFiles: number;
+  /** A larger file is a batch of its own. */
   readonly batchBytes: number;
 }
 
-/** Batches that are published while the next is being written: their waits for the disk overlap. */
+/** Batches that are published while the next one is being filled: their waits for the disk overlap. */
 const PUBLISHING = 3;
 
 /**
  * Writes bodies in batches: all files of a batch to temporary names, then all of them synced, then renamed, then their
- * directories synced. While some are published the next is being written: so many are in memory at most.
+ * directories synced. While some are published the next one is filled: so many are in memory at most. More than one
+ * batch is worth a thread.
  * A batch that is complete when the source or the disk fails is published still; after an abort nothing is.
  */
 export async function* putBatches<I extends Item>(
@@ -32,9 +35,30 @@ export async function* putBatches<I extends Item>(
 ): AsyncGenerator<readonly Outcome<I>[]> {
   const { signal, batchFiles, batchBytes } = options;
   let counter = 0;
-  const newBatch = (): LocalBatch<I> => new LocalBatch(options, () => join(options.temporary, String(counter++)));
+  const temporaryName = (): string => join(options.temporary, String(counter++));
+  // As many as there are batches: the oldest one is published when its buffer is needed again.
+  const buffers: Uint8Array[] = [];
+  let batches = 0;
+  const newBatch = (): LocalBatch<I> => {
+    const at = batches++ % (PUBLISHING + 1);
+    const buffer = (buffers[at] ??= new Uint8Array(new SharedArrayBuffer(batchBytes)));
+    return new LocalBatch({ ...options, temporaryName, buffer });
+  };
   let batch = newBatch();
+  let worker: FileWorker = new HereWorker();
   const earlier: Promise<readonly Outcome<I>[]>[] = [];
+  const begin = (): void => {
+    if (worker instanceof HereWorker) worker = new ThreadWorker();
+    const full = batch;
+    const publishing = full.publish(worker).catch(async (error: unknown) => {
+      await full.discard();
+      throw error;
+    });
+    // It is awaited some turns later; until then a failure must not count as unhandled.
+    publishing.catch(() => {});
+    earlier.push(publishing);
+    batch = newBatch();
+  };
   let sourceError: { readonly error: unknown } | undefined;
   try {
     const source = bodies[Symbol.asyncIterator]();
@@ -45,30 +69,24 @@ export async function* putBatches<I extends Item>(
         });
         throwIfAborted(signal);
         if (!next || next.done) break;
+        if (batch.files >= batchFiles || batch.bytes >= batchBytes || !batch.fits(next.value)) {
+          if (earlier.length >= PUBLISHING) yield await oldest(earlier);
+          begin();
+        }
         await batch.add(next.value);
-        if (batch.files < batchFiles && batch.bytes < batchBytes) continue;
-        if (earlier.length >= PUBLISHING) yield await oldest(earlier);
-        const full = batch;
-        const publishing = full.publish().catch(async (error: unknown) => {
-          await full.discard();
-          throw error;
-        });
-        // It is awaited some turns later; until then a failure must not count as unhandled.
-        publishing.catch(() => {});
-        earlier.push(publishing);
-        batch = newBatch();
       }
     } finally {
       await source.return?.();
     }
     while (earlier.length > 0) yield await oldest(earlier);
-    if (batch.files > 0) yield await batch.publish();
+    if (batch.files > 0) yield await batch.publish(worker);
   } catch (error) {
     throw diskError(error, options.destination);
   } finally {
     // Those that are still being published must have settled before the caller goes on.
     await Promise.allSettled(earlier);
     await batch.discard();
+    await worker[Symbol.asyncDispose]();
   }
   if (sourceError) throw sourceError.error;
 }
