@@ -8,6 +8,7 @@ COPY packages/cli/package.json packages/cli/
 COPY packages/core/package.json packages/core/
 COPY packages/imap/package.json packages/imap/
 COPY packages/file/package.json packages/file/
+COPY packages/fleet/package.json packages/fleet/
 COPY packages/mail/package.json packages/mail/
 COPY packages/rclone/package.json packages/rclone/
 COPY packages/samba/package.json packages/samba/
@@ -18,7 +19,7 @@ COPY LICENSE tsconfig.base.json ./
 COPY packages packages
 COPY scripts scripts
 # What is left is what runs, readable by every user whatever the umask of the checkout.
-RUN npx tsc -b packages/cli \
+RUN npx tsc -b packages/cli packages/fleet \
  && node scripts/bundle.mjs \
  && npm prune --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
  && find . -name '*.map' -delete \

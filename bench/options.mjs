@@ -37,10 +37,14 @@ npm run bench -- --restore [--rounds N] [--messages N] [--scale F] [--rtt A,B] [
 npm run bench -- --history [--rounds N] [--messages N] [--rtt A,B] [--cache DIR]
                   snapshots of an account in which nothing changed (100000 small messages), here beside cp -al, and on
                   a host at these distances (40)
+npm run bench -- --fleet [--rounds N] [--accounts N] [--mailboxes N] [--rtt A] [--cache DIR]
+  what a queue costs: enqueueing accounts (100000), jobs that do nothing; and small mailboxes (60) by one worker and by three,
+  at this distance (100)
 `;
 
 /** What is not given, by the benchmark that is asked for. */
-const defaultsOf = ({ history, restore, remote }) => {
+const defaultsOf = ({ history, restore, remote, fleet }) => {
+  if (fleet) return { messages: "20", rtt: "100" };
   if (history) return { messages: "100000", rtt: "40" };
   if (restore) return { messages: "1000", rtt: "40" };
   return { messages: "20000", rtt: remote ? "0,40" : "0" };
@@ -69,6 +73,9 @@ export const readOptions = (argv) => {
       verify: { type: "boolean", default: false },
       restore: { type: "boolean", default: false },
       history: { type: "boolean", default: false },
+      fleet: { type: "boolean", default: false },
+      accounts: { type: "string", default: "100000" },
+      mailboxes: { type: "string", default: "60" },
       rtt: { type: "string" },
       "rclone-messages": { type: "string", default: "2000" },
       help: { type: "boolean", short: "h", default: false },
@@ -103,6 +110,9 @@ export const readOptions = (argv) => {
     verify: values.verify,
     restore: values.restore,
     history: values.history,
+    fleet: values.fleet,
+    accounts: Math.ceil(positive("--accounts", values.accounts)),
+    mailboxes: Math.ceil(positive("--mailboxes", values.mailboxes)),
     rtts: (values.rtt ?? defaults.rtt).split(",").map((text) => (text === "0" ? 0 : positive("--rtt", text))),
     rcloneMessages: Math.ceil(positive("--rclone-messages", values["rclone-messages"])),
     help: values.help,

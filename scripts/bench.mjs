@@ -2,6 +2,7 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { OURS } from "../bench/contenders.mjs";
+import { runFleet } from "../bench/fleet-run.mjs";
 import { readOptions, USAGE } from "../bench/options.mjs";
 import { runHistory } from "../bench/history.mjs";
 import { runRemote } from "../bench/remote-run.mjs";
@@ -12,6 +13,7 @@ import { runVerify } from "../bench/verify-run.mjs";
 /** The Debian package of every program that must be there, and of those that are compared. */
 const NEEDED = { dovecot: "dovecot-imapd", openssl: "openssl", "/usr/bin/time": "time" };
 const NEEDED_REMOTE = { ...NEEDED, sshd: "openssh-server", ssh: "openssh-client", rsync: "rsync" };
+const NEEDED_FLEET = { ...NEEDED, "redis-server": "redis-server", "redis-cli": "redis-tools" };
 const RIVALS = {
   mbsync: { program: "mbsync", package: "isync" },
   offlineimap3: { program: "offlineimap", package: "offlineimap3" },
@@ -35,7 +37,8 @@ const executable = (path) => {
 };
 
 /** @param {import("../bench/options.mjs").Options} options */
-const benchmarkOf = ({ history, verify, restore, remote }) => {
+const benchmarkOf = ({ history, verify, restore, remote, fleet }) => {
+  if (fleet) return runFleet;
   if (history) return runHistory;
   if (verify) return runVerify;
   if (restore) return runRestore;
@@ -48,7 +51,11 @@ const main = async () => {
     console.log(USAGE);
     return 0;
   }
-  const needed = options.remote || options.verify || options.history ? NEEDED_REMOTE : NEEDED;
+  const needed = options.fleet
+    ? NEEDED_FLEET
+    : options.remote || options.verify || options.history
+      ? NEEDED_REMOTE
+      : NEEDED;
   const lacking = Object.entries(needed).filter(([program]) => !installed(program));
   if (lacking.length > 0) {
     const packages = lacking.map(([, name]) => name).join(" ");
@@ -56,7 +63,12 @@ const main = async () => {
     return 2;
   }
   const wanted = (name) => options.only?.includes(name) ?? true;
-  const rivals = options.verify || options.restore || options.history ? {} : options.remote ? RIVALS_REMOTE : RIVALS;
+  const rivals =
+    options.verify || options.restore || options.history || options.fleet
+      ? {}
+      : options.remote
+        ? RIVALS_REMOTE
+        : RIVALS;
   const missing = Object.keys(rivals).filter(
     (name) => (options.remote || wanted(name)) && !installed(rivals[name].program),
   );

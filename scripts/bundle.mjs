@@ -20,8 +20,8 @@ const { outputFiles } = buildSync({
   format: "esm",
   // What is imported when it is used stays apart.
   splitting: true,
-  // One for the command and its plugins; the other has programs of its own beside it.
-  external: ["@backup/core", "@backup/transport-rsync"],
+  // One for the command and its plugins; one that is optional; the other has programs of its own beside it.
+  external: ["@backup/core", "@backup/fleet", "@backup/transport-rsync"],
   // What CommonJS modules call, and modules do not have.
   banner: {
     js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',

@@ -127,18 +127,91 @@ describe("examples/helm/backup", () => {
     return readManifests(stdout);
   };
 
-  it.each(["plan", "script", "remote"])("has nothing that helm warns of, with the values for a %s", async (name) => {
-    const { code, stdout } = await run(tools.helm, ["lint", "--strict", chart, ...values(name)]);
-    expect({ code, stdout }).toEqual({
-      code: 0,
-      stdout: expect.stringContaining("1 chart(s) linted, 0 chart(s) failed"),
-    });
-    expect(stdout).not.toMatch(/\[(WARNING|ERROR)\]/);
-  });
+  it.each(["plan", "script", "remote", "shards", "fleet"])(
+    "has nothing that helm warns of, with the values for a %s",
+    async (name) => {
+      const { code, stdout } = await run(tools.helm, ["lint", "--strict", chart, ...values(name)]);
+      expect({ code, stdout }).toEqual({
+        code: 0,
+        stdout: expect.stringContaining("1 chart(s) linted, 0 chart(s) failed"),
+      });
+      expect(stdout).not.toMatch(/\[(WARNING|ERROR)\]/);
+    },
+  );
 
   it("has fields and values that the API has", async () => {
-    const all = await Promise.all(["plan", "script", "remote"].map((name) => render(...values(name))));
-    expect(await manifestProblems(all.flat())).toEqual([]);
+    const names = ["plan", "script", "remote", "shards", "fleet"];
+    const all = await Promise.all(names.map((name) => render(...values(name))));
+    // KEDA's is no part of the API.
+    expect(await manifestProblems(all.flat().filter(({ kind }) => kind !== "ScaledObject"))).toEqual([]);
+  });
+
+  it("divides accounts among the pods of an Indexed Job", async () => {
+    const manifests = await render(...values("shards"));
+    expect(manifests.map(({ kind }) => kind).toSorted()).toEqual(["ConfigMap", "CronJob"]);
+    const { spec, pod } = cronJobOf(manifests);
+    expectRestricted(pod);
+    expect(spec.jobTemplate.spec).toMatchObject({
+      completionMode: "Indexed",
+      completions: 8,
+      parallelism: 8,
+      backoffLimitPerIndex: 1,
+    });
+    const [container] = pod.containers;
+    expect(container?.args).toEqual(["run", "/backup/accounts.csv", "--shard=$(SHARD)/8"]);
+    const fieldPath = "metadata.annotations['batch.kubernetes.io/job-completion-index']";
+    expect(container?.env).toEqual([{ name: "SHARD", valueFrom: { fieldRef: { fieldPath } } }]);
+    const args = container?.args.map((word) => word.replace("$(SHARD)", "7")) ?? [];
+    expect(await parseCommand(args)).toMatchObject({ command: "run", args: { shard: "7/8" } });
+    const file = join(directory.path, "accounts.csv");
+    await writeFile(file, theOnly(manifests, "ConfigMap").data?.["accounts.csv"] ?? "");
+    // Each account is of one part; which, nobody has to know.
+    const parts = await Promise.all(
+      [0, 1].map((part) => runBackup(["run", file, "--shard", `${part}/2`, "--dry-run"])),
+    );
+    for (const user of ["alice", "bob"])
+      expect(parts.filter(({ stdout }) => stdout.includes(`${user}@example.org`))).toHaveLength(1);
+  });
+
+  it("has a queue and workers that end in order, by the length of the queue", async () => {
+    const manifests = await render(...values("fleet"));
+    const { pod } = cronJobOf(manifests);
+    expectRestricted(pod);
+    expect(await parseCommand(pod.containers[0]?.args ?? [])).toMatchObject({
+      command: "fleet enqueue",
+      args: { file: "/backup/plan.yaml", perHost: 50 },
+    });
+    const queue = { name: "BACKUP_QUEUE", value: "redis://redis.queue" };
+    expect(pod.containers[0]?.env).toEqual([queue]);
+    const deployment = theOnly(manifests, "Deployment");
+    const { replicas, template: pods } = deployment.spec as {
+      readonly replicas?: number;
+      readonly template: { readonly spec: PodSpec & { readonly terminationGracePeriodSeconds: number } };
+    };
+    expect(replicas).toBeUndefined();
+    expectRestricted({ ...pods.spec, restartPolicy: "Never" });
+    expect(pods.spec).toMatchObject({ restartPolicy: "Always", terminationGracePeriodSeconds: 930 });
+    const [worker] = pods.spec.containers;
+    expect(worker?.env).toEqual([queue]);
+    expect(await parseCommand(worker?.args ?? [])).toMatchObject({
+      command: "fleet worker",
+      args: { concurrency: 4, grace: "900s", listen: "0.0.0.0:9464" },
+    });
+    expect(theOnly(manifests, "ScaledObject").spec).toMatchObject({
+      scaleTargetRef: { name: deployment.metadata.name },
+      triggers: [{ type: "redis", metadata: { listName: "backup:mail.example.org:wait", listLength: "50" } }],
+    });
+  });
+
+  it.each<[string, readonly string[], RegExp]>([
+    ["a script in parts", [...values("script"), "--set", "shards=2"], /a script cannot be divided/],
+    ["a fleet without a queue", [...values("fleet"), "--set", "fleet.queue="], /needs fleet\.queue/],
+    ["a password in the queue's address", [...values("fleet"), "--set", "fleet.queue=redis://:x@q"], /fleet[./]queue/],
+    ["a volume for one pod", [...values("plan"), "--set", "shards=2"], /has to be \[ReadWriteMany\]/],
+  ])("refuses %s", async (_name, args, says) => {
+    const { code, stderr } = await template(...args);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(says);
   });
 
   it("runs a plan, with passwords of the values and a volume of its own", async () => {
@@ -236,7 +309,11 @@ describe("examples/helm/backup", () => {
 
   it.each([
     ["nothing to run", [], /nothing to run: give a plan .* or a script/],
-    ["both", ["--set", "plan=a", "--set", "script=b"], /plan and script are both set; give one of them/],
+    [
+      "both",
+      ["--set", "plan=a", "--set", "script=b"],
+      /of plan, accounts and script more than one is set; give one of them/,
+    ],
     ["root", ["--set", "plan=a", "--set", "user=0"], /user/],
     ["an unknown value", ["--set", "plan=a", "--set", "dryrun=true"], /dryrun/],
     ["a name that no Secret has", ["--set", "plan=a", "--set", "secret.files.a@b=x"], /a@b/],

@@ -17,6 +17,7 @@ const PACKAGES = [
   { name: "openssh-server", file: "/usr/sbin/sshd" },
   { name: "rsync", program: "rsync" },
   { name: "rclone", program: "rclone" },
+  { name: "redis-server", program: "redis-server" },
   { name: "exfat-fuse", program: "mount.exfat-fuse" },
   { name: "exfatprogs", program: "mkfs.exfat" },
   { name: "mtree-netbsd", program: "mtree" },

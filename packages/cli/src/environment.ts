@@ -45,6 +45,7 @@ export const ENVIRONMENT: readonly EnvironmentVariable[] = [
     name: "BACKUP_HEALTH_FILE",
     text: "File in which backup run --watch and backup imap --watch say that they are alive, for backup health.",
   },
+  { name: "BACKUP_QUEUE", text: "Where the queue of backup fleet is, as its --queue." },
   { name: "SHELL", text: "What backup completion is for, if it is not told." },
 ];
 

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { buffer } from "node:stream/consumers";
 import { childEnvironment, throwIfAborted } from "@backup/core";
-import type { RemoteShell } from "./connection.js";
+import type { RemoteShell } from "@backup/core";
 
 /** Exit status of ssh(1) itself. */
 const SSH_FAILED = 255;

@@ -1,4 +1,4 @@
-import type { RemoteShell } from "./connection.js";
+import type { RemoteShell } from "@backup/core";
 import { runCommand } from "./remote-command.js";
 
 /** Whole directories at a host, by one command each. False: it could not be done so, and may be half done. */

@@ -1,5 +1,5 @@
 import { BackupError } from "@backup/core";
-import type { RemoteShell } from "./connection.js";
+import type { RemoteShell } from "@backup/core";
 
 /** From which end to which; `push` writes at the host. */
 export type Direction = "push" | "pull";

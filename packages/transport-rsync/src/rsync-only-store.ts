@@ -25,7 +25,7 @@ import {
   parentOf,
   throwIfAborted,
 } from "@backup/core";
-import type { RemoteShell } from "./connection.js";
+import type { RemoteShell } from "@backup/core";
 import { takeRemoteLease } from "./remote-lease.js";
 import { remotePut } from "./remote-put.js";
 import { digestsByRsync } from "./rsync-digests.js";

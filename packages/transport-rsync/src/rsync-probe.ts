@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { BackupError, type Path, childEnvironment, isBackupError, throwIfAborted } from "@backup/core";
-import type { RemoteShell } from "./connection.js";
+import type { RemoteShell } from "@backup/core";
 import type { Version } from "./rsync-arguments.js";
 import { RsyncExit } from "./rsync-errors.js";
 import { parseListing } from "./rsync-listing.js";

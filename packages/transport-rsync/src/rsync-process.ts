@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { BackupError, type Path, childEnvironment, throwIfAborted } from "@backup/core";
-import type { RemoteShell } from "./connection.js";
+import type { RemoteShell } from "@backup/core";
 import {
   type Direction,
   type Version,

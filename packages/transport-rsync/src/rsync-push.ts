@@ -1,5 +1,5 @@
 import { type EventSink, type Path, isBackupError, throwIfAborted } from "@backup/core";
-import type { RemoteShell } from "./connection.js";
+import type { RemoteShell } from "@backup/core";
 import { RsyncExit } from "./rsync-errors.js";
 import { remoteRsyncVersion } from "./rsync-probe.js";
 import { type RunRsync, rsyncVersion } from "./rsync-process.js";

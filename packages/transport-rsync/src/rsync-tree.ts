@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Path, isBackupError, parentOf } from "@backup/core";
-import type { RemoteShell } from "./connection.js";
+import type { RemoteShell } from "@backup/core";
 import { RsyncExit } from "./rsync-errors.js";
 import { type RsyncEntry, parseListing } from "./rsync-listing.js";
 import type { RsyncRun, RunRsync } from "./rsync-process.js";

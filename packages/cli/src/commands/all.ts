@@ -7,6 +7,11 @@ import { completionCommand } from "./completion.js";
 import { configCheckCommand, configExampleCommand, configSchemaCommand } from "./config.js";
 import { drillCommand } from "./drill.js";
 import { exportCommand } from "./export.js";
+import { fleetForgetCommand, fleetRetryCommand } from "./fleet-change.js";
+import { fleetDashboardCommand } from "./fleet-dashboard.js";
+import { fleetEnqueueCommand } from "./fleet-enqueue.js";
+import { fleetStatusCommand } from "./fleet-status.js";
+import { fleetWorkerCommand } from "./fleet-worker.js";
 import { healthCommand } from "./health.js";
 import { loginImapCommand } from "./login-imap.js";
 import { lsCommand } from "./ls.js";
@@ -51,6 +56,12 @@ function commandsOf({ actions }: PluginRegistry, destinations: Destinations): re
     showCommand,
     exportCommand,
     pruneCommand,
+    fleetEnqueueCommand,
+    fleetWorkerCommand,
+    fleetStatusCommand,
+    fleetRetryCommand,
+    fleetForgetCommand,
+    fleetDashboardCommand,
     configCheckCommand,
     configExampleCommand,
     configSchemaCommand,

@@ -10,6 +10,7 @@ import type { Subcommand } from "./subcommand.js";
 export interface RunArguments {
   readonly file?: string | undefined;
   readonly watch: boolean;
+  readonly shard?: string | undefined;
   readonly dryRun: boolean;
 }
 
@@ -25,11 +26,16 @@ export const runCommand: Subcommand<RunArguments> = {
     {
       name: "file",
       isOptional: true,
-      describe: "Script, or plan (.yaml, .yml); default /backup/backup, then /backup/plan.yaml",
+      describe: "Script, plan (.yaml, .yml), or accounts (.csv); default /backup/backup, then /backup/plan.yaml",
     },
   ],
   options: {
     watch: { type: "boolean", default: false, describe: "Go on for ever: run each action of a plan by its schedule" },
+    shard: {
+      type: "string",
+      requiresArg: true,
+      describe: "Only the actions of part I of N, counted from 0, as 0/4: for N machines that run the same plan",
+    },
     "dry-run": {
       type: "boolean",
       default: false,
@@ -40,16 +46,22 @@ export const runCommand: Subcommand<RunArguments> = {
     ["backup run /etc/backup/nightly", "a script with many actions; each is listed OK or KO at the end"],
     ["backup run plan.yaml", "every action of a plan, some at a time"],
     ["backup run --watch plan.yaml", "each action of a plan when its schedule says so"],
+    ["backup run accounts.csv --shard 2/8", "the third of eight parts of many accounts"],
   ],
   async run(args, context) {
     context.allowToEnd(context.env[JOURNAL] === undefined ? TO_END_MS : INNER_TO_END_MS);
     const file = args.file ?? (await defaultFile(context.secrets));
     const dryRun = isDry(args, context.env);
     // Loaded when used: they cost start-up time.
-    if (/\.ya?ml$/i.test(file)) {
+    if (/\.(?:ya?ml|csv)$/i.test(file)) {
       const { runPlan } = await import("../run-plan.js");
-      return runPlan({ file, dryRun, watch: args.watch }, context);
+      return runPlan({ file, dryRun, watch: args.watch, shard: args.shard }, context);
     }
+    if (args.shard !== undefined)
+      throw new BackupError(
+        "USAGE",
+        `--shard takes a part of a plan (.yaml) or of accounts (.csv), and ${file} is a script`,
+      );
     if (args.watch)
       throw new BackupError(
         "USAGE",

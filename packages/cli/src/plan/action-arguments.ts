@@ -34,7 +34,9 @@ export function actionArguments(
   const args: Record<string, unknown> = {};
   const secrets: Record<string, SecretInMemory> = {};
   const give = (name: string, value: unknown): void => {
-    if (value !== undefined) Object.assign(args, { [name]: value, [camelCase(name)]: value });
+    if (value === undefined) return;
+    args[name] = value;
+    args[camelCase(name)] = value;
   };
   for (const { name } of positionals) give(name, fields[planKey(name)]);
   const used = destinations.used(String(fields.destination));

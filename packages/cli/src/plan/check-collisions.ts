@@ -17,41 +17,81 @@ interface Placed extends Claim {
 
 /** Destinations and names that two actions share, and destinations within others. */
 export function collisions(source: PlanSource, claims: readonly Claim[]): readonly Problem[] {
-  const placed = claims.map((claim) => ({ ...claim, place: placeOf(claim.destination) }));
-  return placed.flatMap((one, at) => {
-    const before = placed.slice(0, at);
-    return [...destinationProblem(source, before, one), ...nameProblem(source, before, one)];
+  const before = new Earlier();
+  return claims.flatMap((claim) => {
+    const one = { ...claim, place: placeOf(claim.destination) };
+    const problems = [...destinationProblem(source, before, one), ...nameProblem(source, before, one)];
+    before.add(one);
+    return problems;
   });
 }
 
-function destinationProblem(source: PlanSource, before: readonly Placed[], one: Placed): readonly Problem[] {
-  const at = ({ index }: Claim) => source.position(["actions", index, "destination"], "value");
-  const same = before.find(({ place }) => place === one.place);
-  if (same) return [{ position: at(one), text: `line ${at(same).line} has this destination too; give each its own` }];
-  const near = before.find(({ place }) => isWithin(place, one.place) || isWithin(one.place, place));
-  if (!near) return [];
-  const [inner, outer] = isWithin(one.place, near.place) ? [one, near] : [near, one];
-  const text = `this destination is within that of line ${at(outer).line}; put it beside it`;
-  return [{ position: at(inner), text }];
+/** Claims above the one that is looked at: of each kind the first. There may be a hundred thousand of them. */
+class Earlier {
+  readonly #byPlace = new Map<string, Placed>();
+  readonly #byName = new Map<string, Placed>();
+  /** By the places that they are within. */
+  readonly #inside = new Map<string, Placed>();
+
+  add(one: Placed): void {
+    const { place, name } = one;
+    if (!this.#byPlace.has(place)) this.#byPlace.set(place, one);
+    if (name !== undefined && !this.#byName.has(name)) this.#byName.set(name, one);
+    for (const outer of placesAround(place)) if (!this.#inside.has(outer)) this.#inside.set(outer, one);
+  }
+
+  at(place: string): Placed | undefined {
+    return this.#byPlace.get(place);
+  }
+
+  named(name: string | undefined): Placed | undefined {
+    return name === undefined ? undefined : this.#byName.get(name);
+  }
+
+  around(place: string): Placed | undefined {
+    return first(placesAround(place).flatMap((outer) => this.#byPlace.get(outer) ?? []));
+  }
+
+  within(place: string): Placed | undefined {
+    return this.#inside.get(place);
+  }
 }
 
-function nameProblem(
-  source: PlanSource,
-  before: readonly Placed[],
-  { index, name, place }: Placed,
-): readonly Problem[] {
+function destinationProblem(source: PlanSource, before: Earlier, one: Placed): readonly Problem[] {
+  const at = ({ index }: Claim) => source.position(["actions", index, "destination"], "value");
+  const same = before.at(one.place);
+  if (same) return [{ position: at(one), text: `line ${at(same).line} has this destination too; give each its own` }];
+  const [outer, inner] = [before.around(one.place), before.within(one.place)];
+  const near = first([outer ?? [], inner ?? []].flat());
+  if (!near) return [];
+  const [low, high] = near === outer ? [one, near] : [near, one];
+  const text = `this destination is within that of line ${at(high).line}; put it beside it`;
+  return [{ position: at(low), text }];
+}
+
+function nameProblem(source: PlanSource, before: Earlier, { index, name, place }: Placed): readonly Problem[] {
   const at = (action: number) => source.position(["actions", action, "name"], "value");
-  const same = name === undefined ? undefined : before.find((other) => other.name === name);
+  const same = before.named(name);
   // A name that is made of the destination says nothing new.
   if (!same || same.place === place) return [];
   return [{ position: at(index), text: `line ${at(same.index).line} has this name too; give each its own` }];
 }
 
-/** As far as their texts tell. */
-function isWithin(inner: string, outer: string): boolean {
-  if (inner === outer) return false;
+function first(claims: readonly Placed[]): Placed | undefined {
+  return claims.reduce<Placed | undefined>((best, one) => (best && best.index < one.index ? best : one), undefined);
+}
+
+/** Every place that this one would be within, as far as their texts tell. */
+function placesAround(place: string): readonly string[] {
+  const around: string[] = [];
+  const top = /^[^/]*:(?!\/)/.exec(place)?.[0];
+  for (let end = place.lastIndexOf("/"); end > 0; end = place.lastIndexOf("/", end - 1)) {
+    around.push(place.slice(0, end));
+    if (place.slice(0, end).endsWith(":")) around.push(place.slice(0, end + 1));
+  }
+  if (place.startsWith("/") && place !== "/") around.push("/");
   // A home directory on another host: what is relative is in it.
-  const home = /^[^/]*:(?=\.$)/.exec(outer)?.[0];
-  if (home !== undefined) return inner.startsWith(home) && !/^(?:\/|\.\.(?:\/|$))/.test(inner.slice(home.length));
-  return inner.startsWith(outer.endsWith("/") ? outer : `${outer}/`);
+  const rest = top === undefined ? undefined : place.slice(top.length);
+  if (rest !== undefined && rest !== "." && !/^\.\.(?:\/|$)/.test(rest)) around.push(`${top}.`);
+  return around;
 }

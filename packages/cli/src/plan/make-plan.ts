@@ -10,38 +10,52 @@ import { parseDuration } from "./duration.js";
 import { makeAction } from "./make-action.js";
 import type { Path } from "./node-offset.js";
 import type { ActionFields, PlanFile, ScheduleFields } from "./plan-file.js";
-import type { PlanContent, PlannedAction, Schedule } from "./plan.js";
+import type { PlanContent, PlanExcerpt, Schedule, WrittenAction } from "./plan.js";
 import { type Problem, planInvalid } from "./problem.js";
 import { reportSettings } from "./report-settings.js";
 import { type SchemaCheck, type SchemaProblem, schemaCheck } from "./schema-problems.js";
 import { type PlanSource, parseSource } from "./source.js";
 import { toHooks } from "./to-hooks.js";
 
-export interface PlanText {
+interface PlanInput {
   /** For messages. */
   readonly file: string;
-  readonly text: string;
   readonly dryRun: boolean;
 }
 
+export interface PlanText extends PlanInput {
+  readonly text: string;
+}
+
+/** What was read of a file in another form. */
+export interface PlanParsed extends PlanInput {
+  readonly source: PlanSource;
+}
+
 /** Makes what makes plans of texts, for these types of actions. @throws BackupError PLAN_INVALID for a text */
-export function planMaker(types: readonly ActionType<never>[]): (plan: PlanText) => PlanContent {
+export function planMaker(
+  types: readonly ActionType<never>[],
+): (plan: PlanText | PlanParsed) => PlanContent<WrittenAction> {
   const check = schemaCheck(types);
-  return (plan) => makePlan(plan, types, check);
+  return (plan) =>
+    makePlan("text" in plan ? { ...plan, source: parseSource(plan.file, plan.text) } : plan, types, check);
 }
 
 function makePlan(
-  { file, text, dryRun }: PlanText,
+  { file, source, dryRun }: PlanParsed,
   types: readonly ActionType<never>[],
   check: SchemaCheck,
-): PlanContent {
-  const source = parseSource(file, text);
+): PlanContent<WrittenAction> {
   const misfits = check(source);
   // Nothing more can be said of what is no plan at all.
   if (!isPlan(source.value)) throw planInvalid(file, misfits);
   const plan = source.value;
 
-  const read = plan.actions.map((fields, index) => readAction({ source, plan, fields, index, types, misfits, dryRun }));
+  const misfit = new Set(misfits.flatMap(({ path: [top, index] }) => (top === "actions" ? [index] : [])));
+  const isWhole = misfit.has(undefined) || !fits(misfits, ["defaults"]);
+  const read = plan.actions.map((fields, index) =>
+    readAction({ source, plan, fields, index, types, dryRun, isMisfit: isWhole || misfit.has(index) }),
+  );
   const problems = [
     ...misfits,
     ...scheduleProblems(source, plan, []),
@@ -62,32 +76,31 @@ function makePlan(
   };
 }
 
-interface ReadActionOptions extends Pick<PlanText, "dryRun"> {
+interface ReadActionOptions extends Pick<PlanInput, "dryRun"> {
   readonly types: readonly ActionType<never>[];
   readonly source: PlanSource;
   readonly plan: PlanFile;
   readonly fields: unknown;
   readonly index: number;
-  /** What the schema does not allow, anywhere. */
-  readonly misfits: readonly SchemaProblem[];
+  /** The schema does not allow it, or what it is made of. */
+  readonly isMisfit: boolean;
 }
 
 interface ReadAction {
   readonly problems: readonly Problem[];
   readonly claim?: Claim;
   /** If nothing is wrong. */
-  readonly planned?: PlannedAction;
+  readonly planned?: WrittenAction;
 }
 
-function readAction({ source, plan, fields, index, types, misfits, dryRun }: ReadActionOptions): ReadAction {
+function readAction({ source, plan, fields, index, types, isMisfit, dryRun }: ReadActionOptions): ReadAction {
   if (!isMapping(fields)) return { problems: [] };
   const { destination } = fields;
   const claimOf = (name?: string): Pick<ReadAction, "claim"> =>
     typeof destination === "string" && destination !== "" ? { claim: { index, destination, name } } : {};
   const wrongTimes = scheduleProblems(source, fields, ["actions", index]);
   const type = types.find(({ name }) => name === fields.type);
-  if (!type || !fits(misfits, ["actions", index]) || !fits(misfits, ["defaults"]))
-    return { problems: wrongTimes, ...claimOf() };
+  if (!type || isMisfit) return { problems: wrongTimes, ...claimOf() };
 
   const given = actionArguments(type, fields, { defaults: plan.defaults ?? {}, dryRun });
   const retained = { plan, fields, index, hist: given.args.hist === true };
@@ -98,7 +111,8 @@ function readAction({ source, plan, fields, index, types, misfits, dryRun }: Rea
   if (wrong.length > 0) return { problems: [...wrongTimes, ...wrong], ...claimOf() };
   const retention = retentionOf(retained);
   const action = makeAction(type, given, retention && toRetention(retention));
-  const planned = { action, schedule: scheduleOf(plan, fields), hooks: toHooks(fields, plan.defaults) };
+  const excerpt: PlanExcerpt = { defaults: plan.defaults ?? {}, actions: [fields] };
+  const planned = { action, excerpt, schedule: scheduleOf(plan, fields), hooks: toHooks(fields, plan.defaults) };
   return { problems: wrongTimes, ...claimOf(action.name), planned };
 }
 

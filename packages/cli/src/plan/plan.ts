@@ -14,6 +14,12 @@ export interface Schedule {
   readonly jitterMs: number;
 }
 
+/** What the plan says of one action, for whoever runs it elsewhere. */
+export interface PlanExcerpt {
+  readonly defaults: Readonly<Record<string, unknown>>;
+  readonly actions: readonly [Readonly<Record<string, unknown>>];
+}
+
 export interface PlannedAction {
   readonly action: Action;
   /** Undefined: only when somebody runs the plan. */
@@ -21,19 +27,25 @@ export interface PlannedAction {
   readonly hooks: Hooks;
 }
 
+/** One as a file has it. */
+export interface WrittenAction extends PlannedAction {
+  /** A plan of this action alone. */
+  readonly excerpt: PlanExcerpt;
+}
+
 /** What a plan file says, checked, and what carries it out. */
-export interface Plan extends PlanContent {
+export interface Plan<A extends PlannedAction = PlannedAction> extends PlanContent<A> {
   /** What comes along, what the command names, and what the plan does. */
   readonly plugins: PluginRegistry;
 }
 
 /** What a plan file says, checked. */
-export interface PlanContent {
+export interface PlanContent<A extends PlannedAction = PlannedAction> {
   readonly file: string;
   readonly limits: TurnLimits;
   readonly reports: ReportSettings;
   /** Around all actions of a run. */
   readonly hooks: Hooks;
   /** At least one; no two with the same name or destination. */
-  readonly actions: readonly PlannedAction[];
+  readonly actions: readonly A[];
 }

@@ -15,13 +15,23 @@ export interface Problem {
 /** More of them help nobody. */
 const LIMIT = 20;
 
-/** All of it as one error, one line for each, in the file's order. */
-export function planInvalid(file: string, problems: readonly Problem[]): BackupError {
+/** PLAN_INVALID, and what it says one by one. */
+export class PlanInvalid extends BackupError {
+  readonly problems: readonly Problem[];
+
+  constructor(message: string, problems: readonly Problem[]) {
+    super("PLAN_INVALID", message);
+    this.problems = problems;
+  }
+}
+
+/** All of it as one error, one line for each, in the file's order; `limit` lines at most. */
+export function planInvalid(file: string, problems: readonly Problem[], limit = LIMIT): PlanInvalid {
   const sorted = problems.toSorted(({ position: a }, { position: b }) => a.line - b.line || a.column - b.column);
   const lines = sorted.map(({ position: { line, column }, text }) => `${file}:${line}:${column}: ${text}`);
   // What is wrong in `defaults` is found again for every action.
   const unique = [...new Set(lines)];
-  const rest = unique.length - LIMIT;
-  const shown = rest > 0 ? [...unique.slice(0, LIMIT), `${file}: and ${rest} more`] : unique;
-  return new BackupError("PLAN_INVALID", shown.join("\n"));
+  const rest = unique.length - limit;
+  const shown = rest > 0 ? [...unique.slice(0, limit), `${file}: and ${rest} more`] : unique;
+  return new PlanInvalid(shown.join("\n"), problems);
 }

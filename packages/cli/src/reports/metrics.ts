@@ -1,10 +1,9 @@
-import { randomUUID } from "node:crypto";
-import { type FileHandle, open, readFile, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { type EventSink, isBackupError, systemCode, throwIfAborted } from "@backup/core";
 import { takeFileTurn } from "./file-turn.js";
 import { mergeRows, rowsOf } from "./metric-rows.js";
 import { type ParsedMetrics, formatMetrics, parseMetrics } from "./metrics-text.js";
+import { replaceFile } from "./replace-file.js";
 import { reportFailed } from "./report-failed.js";
 import type { Reporter } from "./reporter.js";
 
@@ -46,24 +45,4 @@ async function readIfThere(file: string): Promise<string> {
     if (systemCode(error) === "ENOENT") return "";
     throw error;
   }
-}
-
-/** Who reads the file finds the old text or the new one, whole. */
-async function replaceFile(file: string, text: string): Promise<void> {
-  // The collector reads names that end in .prom.
-  const temporary = join(dirname(file), `.${basename(file)}.${randomUUID()}.tmp`);
-  try {
-    await using handle = await open(temporary, "wx", 0o600);
-    await writeAll(handle, text);
-    await rename(temporary, file);
-  } finally {
-    await rm(temporary, { force: true });
-  }
-}
-
-async function writeAll(handle: FileHandle, text: string): Promise<void> {
-  await handle.writeFile(text);
-  // node_exporter reads it as another user, and there is nothing in it but names and counts. Not left to the umask.
-  await handle.chmod(0o644);
-  await handle.sync();
 }

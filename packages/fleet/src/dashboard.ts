@@ -1,0 +1,42 @@
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { createBullBoard } from "@bull-board/api";
+import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
+import { HonoAdapter } from "@bull-board/hono";
+import { serve as serveHono } from "@hono/node-server";
+import { serveStatic } from "@hono/node-server/serve-static";
+import { Hono } from "hono";
+import { type Listening, cannotListen } from "./http.js";
+import type { Queues } from "./queues.js";
+
+/** A page that shows the queues and changes nothing, until it is disposed of. @throws BackupError USAGE where it cannot listen */
+export async function serveDashboard(
+  queues: Queues,
+  { host, port }: Listening,
+): Promise<AsyncDisposable & { readonly url: string }> {
+  const pages = new HonoAdapter(serveStatic);
+  const shown = (await queues.all()).map(({ queue }) => new BullMQAdapter(queue, { readOnlyMode: true }));
+  createBullBoard({ queues: shown, serverAdapter: pages });
+  const app = new Hono();
+  // Whatever the page offers: only what reads gets through.
+  app.use(async (context, next) => {
+    if (context.req.method !== "GET" && context.req.method !== "HEAD") return context.text("read-only\n", 405);
+    return await next();
+  });
+  app.route("/", pages.registerPlugin());
+  const server = serveHono({ fetch: app.fetch, hostname: host, port });
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    throw cannotListen(error, { host, port });
+  }
+  const { address, port: actual } = server.address() as AddressInfo;
+  return {
+    url: `http://${address.includes(":") ? `[${address}]` : address}:${actual}/`,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      if ("closeAllConnections" in server) server.closeAllConnections();
+      await once(server, "close");
+    },
+  };
+}

@@ -1,0 +1,13 @@
+export { type Account, accountId } from "./account.js";
+export { type EnqueueOptions, type Enqueued, type HostLimits, enqueue } from "./enqueue.js";
+export { forget, retry } from "./change.js";
+export { serveDashboard } from "./dashboard.js";
+export { type Answer, type Listening, parseListen, serve } from "./http.js";
+export { WorkerMetrics, fleetMetrics, formatStatus } from "./metrics.js";
+export { PAUSES, type Pauses } from "./pauses.js";
+export { Queues } from "./queues.js";
+export { type QueueAccess, type QueuePlace, connectQueue, parseQueue, queueError } from "./redis.js";
+export type { Command } from "./run-command.js";
+export { type FleetStatus, type StatusOptions, fleetStatus } from "./status.js";
+export type { Verdict } from "./verdict.js";
+export { type WorkOptions, type WorkTiming, work } from "./worker.js";
