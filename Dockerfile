@@ -10,6 +10,7 @@ COPY packages/imap/package.json packages/imap/
 COPY packages/file/package.json packages/file/
 COPY packages/fleet/package.json packages/fleet/
 COPY packages/mail/package.json packages/mail/
+COPY packages/mysql/package.json packages/mysql/
 COPY packages/rclone/package.json packages/rclone/
 COPY packages/samba/package.json packages/samba/
 COPY packages/transport-rsync/package.json packages/transport-rsync/
@@ -31,7 +32,7 @@ RUN npx tsc -b packages/cli packages/fleet \
  && chmod -R u=rwX,go=rX .
 
 FROM node:24-bookworm-slim
-# More of Debian's packages, for what not everybody needs: rclone.
+# More of Debian's packages, for what not everybody needs: rclone, mariadb-client.
 ARG PACKAGES=""
 # libnss-unknown: every uid has a name, without which ssh does not start.
 RUN apt-get update \

@@ -12,7 +12,7 @@ import { type TemporaryDirectory, temporaryDirectory } from "./support/temporary
 import { expectedTree, readTree } from "./support/tree.js";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const PACKAGES = ["core", "file", "imap", "mail", "rclone", "samba", "transport-rsync", "cli"];
+const PACKAGES = ["core", "file", "imap", "mail", "mysql", "rclone", "samba", "transport-rsync", "cli"];
 
 let directory: TemporaryDirectory;
 let server: MailServer;

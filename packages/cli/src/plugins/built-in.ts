@@ -1,6 +1,7 @@
 import { type LoadedPlugin, PluginRegistry, localStorePlugin } from "@backup/core";
 import { filePlugin } from "@backup/file/plugin";
 import { imapPlugin } from "@backup/imap/plugin";
+import { mysqlPlugin } from "@backup/mysql/plugin";
 import { rcloneStorePlugin } from "@backup/rclone/plugin";
 import { sambaPlugin } from "@backup/samba/plugin";
 import { sshStorePlugin } from "@backup/transport-rsync/plugin";
@@ -10,6 +11,7 @@ const BUILT_IN: readonly LoadedPlugin[] = [
   { plugin: imapPlugin },
   { plugin: filePlugin },
   { plugin: sambaPlugin },
+  { plugin: mysqlPlugin },
   // Before that for hosts, for which rclone:… is a host's name.
   { plugin: rcloneStorePlugin },
   { plugin: sshStorePlugin },
