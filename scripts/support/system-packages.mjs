@@ -17,13 +17,10 @@ const PACKAGES = [
   { name: "openssh-server", file: "/usr/sbin/sshd" },
   { name: "rsync", program: "rsync" },
   { name: "rclone", program: "rclone" },
-<<<<<<< HEAD
   { name: "redis-server", program: "redis-server" },
-=======
   { name: "mariadb-server-core", program: "mariadbd" },
   { name: "mariadb-client", program: "mariadb-dump" },
   { name: "zstd", program: "zstd" },
->>>>>>> d14100f (Databases of MySQL and MariaDB servers are backed up: dumps by their client programs, users and grants, and the way back)
   { name: "exfat-fuse", program: "mount.exfat-fuse" },
   { name: "exfatprogs", program: "mkfs.exfat" },
   { name: "mtree-netbsd", program: "mtree" },
