@@ -12,21 +12,22 @@ import { RandomTree, differencesOf } from "./support/random-tree.js";
 import { roundsOf } from "./support/rounds.js";
 import { type Sshd, startSshd } from "./support/sshd.js";
 import { type TemporaryDirectory, temporaryDirectory } from "./support/temporary-directory.js";
+import { type TwoHosts, startTwoHosts } from "./support/two-hosts.js";
 
 const run = promisify(execFile);
 
 let home: TemporaryDirectory;
-let sshd: Sshd;
+let hosts: TwoHosts;
 let restricted: Sshd;
 beforeAll(async () => {
   home = await temporaryDirectory();
-  [sshd, restricted] = await Promise.all([
-    startSshd(),
+  [hosts, restricted] = await Promise.all([
+    startTwoHosts(),
     startSshd({ keyCommand: (directory) => `/usr/bin/rrsync -no-lock '${directory}'` }),
   ]);
 });
 afterAll(async () => {
-  await sshd?.[Symbol.asyncDispose]();
+  await hosts?.[Symbol.asyncDispose]();
   await restricted?.[Symbol.asyncDispose]();
   await home?.[Symbol.asyncDispose]();
 });
@@ -40,16 +41,17 @@ const ssh = (server: Sshd): readonly string[] => [`--ssh-port=${server.port}`, `
 interface Way {
   readonly name: string;
   readonly open: () => { readonly source: string; readonly dest: string; readonly args: readonly string[] };
-  /** Whether what moves is renamed there; otherwise it is sent again. */
-  readonly renames: boolean;
+  /** Hosts that it goes to from here. */
+  readonly through: readonly ("source" | "dest")[];
 }
 
-const remote = (server: Sshd, name: string): string => `${server.user}@${server.host}:${server.remotePath}/${name}`;
+const placeAt = (host: "source" | "dest", name: string): string => join(hosts[host].path, name);
+const remote = (host: "source" | "dest", name: string): string => `${host}:${hosts[host].remotePath}/${name}`;
 
 const WAYS: readonly Way[] = [
   {
     name: "here to here",
-    renames: true,
+    through: [],
     open: () => {
       const [source, dest] = [place(), place()];
       return { source, dest, args: [source, dest] };
@@ -57,30 +59,48 @@ const WAYS: readonly Way[] = [
   },
   {
     name: "here to a host",
-    renames: true,
+    through: ["dest"],
     open: () => {
       const source = place();
       const name = `tree-${number++}`;
-      const args = [source, remote(sshd, name), `--dstsecret=${sshd.identity}`, ...ssh(sshd)];
-      return { source, dest: join(sshd.path, name), args };
+      const secret = `--dstsecret=${hosts.dest.identity}`;
+      return { source, dest: placeAt("dest", name), args: [source, remote("dest", name), secret, ...hosts.options] };
     },
   },
   {
     name: "a host to here",
-    renames: true,
+    through: ["source"],
     open: () => {
       const dest = place();
       const name = `tree-${number++}`;
-      const args = [remote(sshd, name), dest, `--srcsecret=${sshd.identity}`, ...ssh(sshd)];
-      return { source: join(sshd.path, name), dest, args };
+      const secret = `--srcsecret=${hosts.source.identity}`;
+      return { source: placeAt("source", name), dest, args: [remote("source", name), dest, secret, ...hosts.options] };
+    },
+  },
+  {
+    name: "a host to another host",
+    through: ["source", "dest"],
+    open: () => {
+      const name = `tree-${number++}`;
+      const args = [remote("source", name), remote("dest", name), ...hosts.options];
+      return { source: placeAt("source", name), dest: placeAt("dest", name), args };
     },
   },
 ];
 
 const backUp = (args: readonly string[], ...more: string[]): Promise<Result> =>
-  runBackup(["file", ...args, ...more, "--json"]);
+  runBackup(["file", ...args, ...more, "--json"], hosts.env);
 
-describe.each(WAYS)("$name", ({ open, renames }) => {
+/** Bytes over each connection from here so far, both directions. */
+const onTheWire = (): Readonly<Record<"source" | "dest", number>> => {
+  const count = ({ bytes }: TwoHosts["proxies"]["source"]): number => bytes.fromClient + bytes.fromServer;
+  return { source: count(hosts.proxies.source), dest: count(hosts.proxies.dest) };
+};
+
+/** Bytes of a run that sends nothing, and for each entry beside: connecting, listings, what is in `.backup`. */
+const OVERHEAD = { run: 60_000, entry: 500 };
+
+describe.each(WAYS)("$name", ({ open, through }) => {
   it("is equal after every run, whatever changed, and sends what is new and no more", {
     timeout: 600_000,
   }, async () => {
@@ -94,28 +114,35 @@ describe.each(WAYS)("$name", ({ open, renames }) => {
         const isTame = step < 3;
         const before = tree.contents();
         if (step > 0) tree.change(12, isTame);
+        const wire = onTheWire();
         const result = await backUp(args, "--allow-deletes");
         const where = `round ${round}, step ${step}: ${result.stderr}`;
         expect(result.code, where).toBe(0);
         expect(await differencesOf(source, dest), where).toBe("");
-        const { bytes } = reportOf(result);
-        if (step > 0 && isTame && renames) {
+        const { bytes, items } = reportOf(result);
+        if (step > 0 && isTame) {
           // A file's own bytes, wherever they were; what has a name that stores cannot say may be sent again.
           const sent = [...tree.contents()].filter(
             ([content, { path }]) =>
               !before.has(content) || isNoUtf8(path) || isNoUtf8(before.get(content)?.path ?? ""),
           );
-          expect(bytes, where).toBeLessThanOrEqual(sent.reduce((sum, [, { size }]) => sum + size, 0));
+          const changed = sent.reduce((sum, [, { size }]) => sum + size, 0);
+          expect(bytes, where).toBeLessThanOrEqual(changed);
+          const now = onTheWire();
+          for (const host of through)
+            expect(now[host] - wire[host], where).toBeLessThan(changed * 1.05 + OVERHEAD.run + OVERHEAD.entry * items);
         }
         const again = await backUp(args);
         expect(reportOf(again)).toMatchObject({ result: "done", added: 0, moved: 0, removed: 0, bytes: 0 });
       }
+      const verified = await runBackup(["verify", dest, "--json"]);
+      expect(verified.code, `round ${round}: ${verified.stdout}`).toBe(0);
     }
   });
 });
 
-/** The same where backup itself compares and copies; file-walk.test.ts has what is its own. */
-const WALKED: readonly Way[] = WAYS.map((way) => ({
+/** The same where backup itself compares and copies, as it does not between two other hosts; file-walk.test.ts has what is its own. */
+const WALKED: readonly Way[] = WAYS.filter(({ through }) => through.length < 2).map((way) => ({
   ...way,
   name: `${way.name}, entry by entry`,
   open: () => {
@@ -185,7 +212,7 @@ describe.each([...WAYS, ...WALKED])("$name", ({ open }) => {
     expect((await readdir(dest)).toSorted()).toEqual([".backup", "sub"]);
   });
 
-  it("is never emptied by a source that is empty, lost, or has lost most", async () => {
+  it("is never emptied by a source that is empty, lost, or has lost most", { timeout: 90_000 }, async () => {
     const { source, dest, args } = open();
     await mkdir(source, { recursive: true });
     for (let at = 0; at < 120; at++) await writeFile(join(source, `file-${at}`), `${at}`);
@@ -249,16 +276,16 @@ it("goes on when the connection was lost in the middle, and ends as if it had no
   await mkdir(source);
   for (let at = 0; at < 60; at++) await writeFile(join(source, `file-${at}`), randomBytes(200_000));
   const name = `tree-${number++}`;
-  const args = [source, remote(sshd, name), `--dstsecret=${sshd.identity}`, ...ssh(sshd), "--bwlimit=4000"];
-  const { result } = startBackup(["file", ...args, "--json"]);
-  const dest = join(sshd.path, name);
+  const args = [source, remote("dest", name), ...hosts.options, "--bwlimit=4000"];
+  const { result } = startBackup(["file", ...args, "--json"], hosts.env);
+  const dest = placeAt("dest", name);
   const countFiles = async (): Promise<number> => (await readdir(dest).catch(() => [])).length;
   for (let waited = 0; waited < 20_000 && (await countFiles()) < 15; waited += 50) await sleep(50);
-  await sshd.cut();
+  await hosts.dest.cut();
   const { code, stdout, stderr } = await result;
   expect(code, stdout + stderr).toBe(0);
   expect(await differencesOf(source, dest)).toBe("");
-  expect((await runBackup(["verify", remote(sshd, name), `--dstsecret=${sshd.identity}`, ...ssh(sshd)])).code).toBe(0);
+  expect((await runBackup(["verify", remote("dest", name), ...hosts.options], hosts.env)).code).toBe(0);
 });
 
 it("stops when it is told to, and goes on the next time", async () => {
@@ -372,7 +399,14 @@ const WRONG: readonly (readonly [what: string, args: (at: string) => readonly st
   ["the source is the destination", (at) => [at, at], /same directory/],
   ["the destination is in the source", (at) => [at, `${at}/sub/backup`], /inside/],
   ["the source is in the destination", (at) => [`${at}/sub`, at], /inside/],
-  ["both are on other hosts", () => ["one:a", "two:b"], /one of them has to be here/],
+  ["both hosts are to connect", () => ["one:a", "two:b", "--runonsrc", "--runondst"], /exclude each other/],
+  ["the source is to connect, and is here", (at) => [at, "two:b", "--runonsrc"], /--runonsrc is for two directories/],
+  ["the destination is to connect, and is here", (at) => ["a:b", at, "--runondst"], /--runondst is for two/],
+  [
+    "one fingerprint is said of two hosts",
+    () => ["one:a", "two:b", `--host-key-fingerprint=SHA256:${"A".repeat(43)}`],
+    /is of one host/,
+  ],
   ["the source is a file", (at) => [`${at}/file`, `${at}-dest`], /no directory/],
   ["the source is empty", (at) => ["", at], /SOURCE is empty/],
   ["a size is none", (at) => [at, `${at}-dest`, "--max-size", "much"], /--max-size takes a size/],

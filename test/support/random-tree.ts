@@ -100,7 +100,7 @@ export class RandomTree {
     else if (kind === 5) symlinkSync(random.pick(["plain", "../up", "/etc/passwd", "no where"]), this.#at(path));
     else if (kind === 6 && files.length > 0) linkSync(this.#at(random.pick(files)), this.#at(path));
     else {
-      writeFileSync(this.#at(path), randomBytes(random.pick([0, 1, 100, 3000, 20_000])), {
+      writeFileSync(this.#at(path), randomBytes(random.pick([0, 1, 100, 3000, 20_000, 200_000])), {
         mode: random.pick([0o644, 0o600, 0o400, 0o755]),
       });
       // As it is mostly: made long ago, and some at the same time.

@@ -2,7 +2,7 @@ import { BackupError, type ErrorCode, type EventSink, type Store, isBackupError 
 import { rsyncVersion } from "@backup/transport-rsync";
 import type { Copier } from "./copier.js";
 import type { RawPath } from "./raw-path.js";
-import { TreeCopier, reachOf } from "./tree-copier.js";
+import { TreeCopier, type TreeCopierOptions, reachOf } from "./tree-copier.js";
 import type { TreeEnd } from "./tree-end.js";
 import type { TreeOptions } from "./tree-options.js";
 import { WalkCopier } from "./walk-copier.js";
@@ -10,8 +10,7 @@ import { WalkCopier } from "./walk-copier.js";
 /** How a tree is copied; default: by rsync(1) where both ends have it, else entry by entry. */
 export type TreeTransport = "rsync" | "sftp" | undefined;
 
-export interface ChooseCopier extends TreeOptions {
-  readonly source: TreeEnd;
+export interface ChooseCopier extends TreeCopierOptions {
   readonly name: string;
   readonly transport?: TreeTransport;
   readonly onEvent: EventSink;
@@ -31,12 +30,15 @@ export async function chooseCopier(
   signal: AbortSignal,
 ): Promise<Copier> {
   const { source, name, transport, onEvent } = options;
+  const isBetween = source.local === undefined && (await isThere(store, signal));
+  if (isBetween && transport === "sftp") throw betweenHosts();
   if (transport !== "sftp") {
     const rsync = new TreeCopier(options);
     const why = await whyNoRsync(rsync, { source, store, path }, signal);
     if (!why) return rsync;
     await rsync[Symbol.asyncDispose]();
     if (transport === "rsync") throw why;
+    if (isBetween) throw betweenHosts(why);
     await checkWalk(options, store, signal);
     const message = `each entry is compared and copied by backup itself: ${why.message}`;
     onEvent({ type: "transport", host: name, transport: "sftp", message });
@@ -49,6 +51,20 @@ export async function chooseCopier(
     onEvent({ type: "warning", code: "OPTION_UNUSED", message });
   }
   return new WalkCopier(options);
+}
+
+/** @param why rsync(1) is missing at an end; undefined: nobody wants it */
+export function betweenHosts(why?: BackupError): BackupError {
+  if (!why) return new BackupError("USAGE", "between two other hosts rsync copies; leave out --transport sftp");
+  // What it says of --transport is of no use here.
+  const reason = why.message.replace(/, or use --transport[ =]sftp$/, "");
+  const message = `between two other hosts rsync copies, and has to be at both and here: ${reason}`;
+  return new BackupError("TRANSPORT_MISSING", message, { cause: why });
+}
+
+async function isThere(store: Store, signal: AbortSignal): Promise<boolean> {
+  const reach = await store.reach?.(signal);
+  return reach ? reach.shell !== undefined : (await store.tree?.("", {}, signal)) !== undefined;
 }
 
 /** @throws BackupError TRANSPORT_MISSING, USAGE */

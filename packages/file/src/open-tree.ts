@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { BackupError, type Target } from "@backup/core";
-import { type RemoteSource, openRemoteDirectory, parseRemote } from "@backup/transport-rsync";
+import { type ConnectedBy, type RemoteSource, openRemoteDirectory, parseRemote } from "@backup/transport-rsync";
 import { TreeTarget, type TreeTargetOptions } from "./restore-tree.js";
 import { localEnd, remoteEnd } from "./tree-end.js";
 import { TreeMirror, type TreeMirrorOptions } from "./tree-mirror.js";
@@ -13,6 +13,8 @@ export interface OpenTreeOptions extends TreeOptions, Pick<TreeMirrorOptions, "t
   readonly host?: RemoteSource | undefined;
   /** A file below the source without which nothing is done. */
   readonly require?: string | undefined;
+  /** As RsyncCopy.connectedBy. */
+  readonly connectedBy?: ConnectedBy | undefined;
 }
 
 /** The tree that `backup file` names. Connects to nothing yet. @throws BackupError USAGE, TRANSPORT_MISSING */
@@ -29,7 +31,8 @@ export async function openTreeMirror(options: OpenTreeOptions): Promise<TreeMirr
   return new TreeMirror({ ...options, id: `file:${name}`, name, source: end });
 }
 
-export interface TreeTargetArguments extends Pick<TreeTargetOptions, "path" | "overwrite" | "transport"> {
+export interface TreeTargetArguments
+  extends Pick<TreeTargetOptions, "path" | "overwrite" | "transport" | "connectedBy"> {
   /** A directory here, or `[user@]host:dir`; made if it is missing. */
   readonly target: string;
   /** How the target's host is reached, where it is on another one. */

@@ -1,6 +1,7 @@
 import { BackupError, camelCase, checkHome, definePlugin } from "@backup/core";
 import { HOST_OPTIONS, SOURCE_HOST_OPTIONS, hostOf } from "@backup/transport-rsync/options";
 import { parseRemote } from "@backup/transport-rsync/remote";
+import { betweenOptions, checkBetween, connectedBy } from "./between-hosts.js";
 
 // What does the work is loaded when it is used: a list of all types needs none of it.
 
@@ -27,6 +28,7 @@ export const filePlugin = definePlugin({
   ],
   options: {
     ...SOURCE_HOST_OPTIONS,
+    ...betweenOptions({ source: "SOURCE", destination: "DEST" }),
     exclude: {
       type: "string",
       array: true,
@@ -66,17 +68,18 @@ export const filePlugin = definePlugin({
   rest: "rsync",
   examples: [
     ["backup file /home/alice nas:backups/alice", "to another host, by ssh"],
+    ["backup file web:/srv/www nas:backups/www", "from one host to another, through this one"],
     ["backup file www@web.example.org:/srv/www /backup/www --exclude cache/", "from another host, without caches"],
     [
       "backup file /srv /mnt/disk --require .mounted -- --checksum",
       "only if /srv/.mounted is there; all bytes compared",
     ],
   ],
-  check({ source, dest, srcsecret, srcpassphrase, timeout, maxSize, minSize }) {
+  check(args) {
+    const { source, dest, srcsecret, srcpassphrase, timeout, maxSize, minSize } = args;
     if (source === "") throw new BackupError("USAGE", "SOURCE is empty; name a directory (. is the one you are in)");
     checkHome({ SOURCE: source, "--srcsecret": srcsecret, "--srcpassphrase": srcpassphrase });
-    if (parseRemote(source) && parseRemote(dest))
-      throw new BackupError("USAGE", "SOURCE and DEST are both on other hosts; one of them has to be here");
+    checkBetween(args, [source, dest]);
     if (!parseRemote(source) && (srcsecret ?? srcpassphrase) !== undefined)
       throw new BackupError("USAGE", `--srcsecret and --srcpassphrase are for a SOURCE on another host`);
     if (!(timeout > 0 && timeout <= 86_400))
@@ -94,7 +97,8 @@ export const filePlugin = definePlugin({
     }
     const { openTreeMirror } = await import("./open-tree.js");
     const { onEvent } = context;
-    return await openTreeMirror({ ...args, onEvent, host: await hostOf(args.source, args, context) });
+    const host = await hostOf(args.source, args, context);
+    return await openTreeMirror({ ...args, onEvent, host, connectedBy: connectedBy(args) });
   },
   list: async (looked) => (await import("./list-tree.js")).listTree(looked),
   verify: async (options) => (await import("./verify-tree.js")).verifyTree(options),
@@ -108,6 +112,7 @@ export const filePlugin = definePlugin({
       path: { type: "string", describe: "Only this file or directory of the backup" },
       overwrite: { type: "boolean", describe: "Replace files of TARGET that differ" },
       ...SOURCE_HOST_OPTIONS,
+      ...betweenOptions({ source: "TARGET", destination: "DEST" }),
       ...HOST_OPTIONS,
       ...TRANSPORT,
     },
@@ -115,7 +120,8 @@ export const filePlugin = definePlugin({
       ["backup restore file nas:alice /home/alice", "all that is missing there"],
       ["backup restore file nas:alice /tmp/back --path Documents/letter.odt --snapshot 2026-11-01", "a file as it was"],
     ],
-    check({ target, path, dest, srcsecret, srcpassphrase }) {
+    check(args) {
+      const { target, path, dest, srcsecret, srcpassphrase } = args;
       if (target === "") throw new BackupError("USAGE", "TARGET is empty; name a directory (. is the one you are in)");
       checkHome({ TARGET: target, "--srcsecret": srcsecret, "--srcpassphrase": srcpassphrase });
       if (path === "" || path?.startsWith("/"))
@@ -123,14 +129,15 @@ export const filePlugin = definePlugin({
           "USAGE",
           "--path takes a path in the backup, as Documents/letter.odt, without a / before it",
         );
-      if (parseRemote(target) && parseRemote(dest))
-        throw new BackupError("USAGE", "TARGET and DEST are both on other hosts; one of them has to be here");
+      checkBetween(args, [target, dest]);
     },
     async open(args, context) {
       const { target, path, overwrite, transport } = args;
       const { openTreeTarget } = await import("./open-tree.js");
       const plain = path?.replace(/\/+$/, "");
-      return openTreeTarget({ target, path: plain, overwrite, transport, host: await hostOf(target, args, context) });
+      const by = connectedBy({ ...args, runonsrc: args.runondst, runondst: args.runonsrc });
+      const host = await hostOf(target, args, context);
+      return openTreeTarget({ target, path: plain, overwrite, transport, host, connectedBy: by });
     },
   },
 });

@@ -11,8 +11,15 @@ import {
   isBackupError,
   isSafe,
 } from "@backup/core";
-import { type RemoteDirectory, rsyncCopy, rsyncVersion, syncReach } from "@backup/transport-rsync";
-import type { TreeTransport } from "./choose-copier.js";
+import {
+  type ConnectedBy,
+  type RemoteDirectory,
+  remotePosition,
+  rsyncCopy,
+  rsyncVersion,
+  syncReach,
+} from "@backup/transport-rsync";
+import { type TreeTransport, betweenHosts } from "./choose-copier.js";
 import { tellComplaints } from "./complaints.js";
 import { type Itemized, ITEMIZE } from "./itemized.js";
 import type { Complaint, Copied } from "./copier.js";
@@ -31,6 +38,8 @@ export interface TreeTargetOptions {
   readonly overwrite: boolean;
   /** Default: by rsync(1) where both ends have it, else entry by entry. */
   readonly transport?: TreeTransport;
+  /** As RsyncCopy.connectedBy, from the backup to the target. */
+  readonly connectedBy?: ConnectedBy | undefined;
 }
 
 /** Brings back what is missing, or says what would be. */
@@ -53,7 +62,7 @@ export class TreeTarget implements Target {
     if (path !== undefined && !isSafe(path))
       throw new BackupError("USAGE", `--path takes the path of a file or directory in the backup, not '${path}'`);
     // A published snapshot is never changed, and what is no backup's own would be removed by its next run.
-    const around = typeof at === "string" ? await backupAround(join(at, "inside")) : undefined;
+    const around = typeof at === "string" ? await backupAround(join(at, "inside")) : await backupThere(at, signal);
     if (around !== undefined)
       throw new BackupError(
         "USAGE",
@@ -86,11 +95,14 @@ export class TreeTarget implements Target {
 
   async #copier(store: Store, { onEvent, signal }: Pick<RestoreRequest, "onEvent" | "signal">): Promise<CopyBack> {
     const { at, name, transport } = this.#options;
+    const from = await store.reach?.(signal);
+    const isBetween = typeof at !== "string" && (!from || from.shell !== undefined);
+    if (isBetween && transport === "sftp") throw betweenHosts();
     if (transport !== "sftp") {
-      const from = await store.reach?.(signal);
       const why = from ? await whyNoRsync(at, signal) : notReached(store);
       if (from && !why) return this.#byRsync(from, signal);
       if (why && transport === "rsync") throw why;
+      if (isBetween) throw betweenHosts(why);
       const message = `each entry is compared and copied by backup itself: ${why?.message ?? ""}`;
       onEvent({ type: "transport", host: name, transport: "sftp", message });
     }
@@ -98,10 +110,8 @@ export class TreeTarget implements Target {
   }
 
   async #byRsync(from: Reach, signal: AbortSignal): Promise<CopyBack> {
-    const { at, path, overwrite } = this.#options;
+    const { at, path, overwrite, connectedBy } = this.#options;
     const to: Reach = typeof at === "string" ? { directory: at } : await at.reach(signal);
-    if (from.shell && to.shell)
-      throw new BackupError("USAGE", "the backup and the target are both on other hosts; one of them has to be here");
     const options = [
       "--archive",
       "--hard-links",
@@ -115,7 +125,7 @@ export class TreeTarget implements Target {
     ];
     return async (task, onItem) => {
       const more = task === "compare" ? ["--dry-run"] : [];
-      const copied = await copyPart({ from, to, path, options: [...options, ...more], onItem, signal });
+      const copied = await copyPart({ from, to, connectedBy, path, options: [...options, ...more], onItem, signal });
       if (task === "transfer") await syncReach(to, signal);
       return copied;
     };
@@ -141,6 +151,7 @@ async function whyNoRsync(at: string | RemoteDirectory, signal: AbortSignal): Pr
 async function copyPart({
   from,
   to,
+  connectedBy,
   path,
   options,
   onItem,
@@ -148,6 +159,7 @@ async function copyPart({
 }: {
   readonly from: Reach;
   readonly to: Reach;
+  readonly connectedBy: ConnectedBy | undefined;
   readonly path: string | undefined;
   readonly options: readonly string[];
   readonly onItem: (item: Itemized) => void;
@@ -162,7 +174,15 @@ async function copyPart({
     above === "" ? from : { ...from, directory: `${from.directory === "" ? "." : from.directory}/${above}` };
   const files = part === undefined ? {} : { files: [part] };
   const given = part === undefined ? options : [...options, "--recursive"];
-  return reader.copied(await rsyncCopy({ from: start, to, options: given, ...files, onLine: reader.line, signal }));
+  const run = { from: start, to, connectedBy, options: given, ...files, onLine: reader.line, signal };
+  return reader.copied(await rsyncCopy(run));
+}
+
+/** The backup that a directory at a host is in, as far as the account may look. */
+async function backupThere(at: RemoteDirectory, signal: AbortSignal): Promise<string | undefined> {
+  const { shell, directory } = await at.reach(signal);
+  const position = shell && (await remotePosition({ shell, directory }, signal));
+  return position?.directories.find(({ isBackup }) => isBackup)?.path;
 }
 
 /** @throws BackupError NOT_FOUND */

@@ -1,14 +1,15 @@
 import type { EventSink } from "@backup/core";
 import type { Itemized } from "./itemized.js";
-import { localDigest, localEntry } from "./local-entry.js";
+import { LOOK_BATCH, type Look } from "./look.js";
+import type { Entry } from "./manifest.js";
 import type { RawPath } from "./raw-path.js";
 import { secondsOf } from "./seconds.js";
 import type { ManifestChanges } from "./tree-manifest.js";
 
 export interface TransferReaderOptions {
   readonly changes: ManifestChanges;
-  /** The end that is on this machine, whose files are digested. */
-  readonly here: string;
+  /** The end whose files are digested. */
+  readonly look: Look;
   /** It is the source: a file is digested when it is sent, and otherwise when all have come. */
   readonly isSource: boolean;
   /** All is listed for a new manifest, what is there already too. */
@@ -16,6 +17,18 @@ export interface TransferReaderOptions {
   readonly total: { readonly items: number; readonly bytes: number };
   readonly onEvent: EventSink;
   readonly signal: AbortSignal;
+}
+
+/** What rsync(1) said of a file that it sent: bytes, and seconds since 1970. */
+interface Sent {
+  readonly size: number;
+  readonly mtime: number;
+}
+
+interface Came {
+  readonly path: RawPath;
+  readonly isFile: boolean;
+  readonly sent?: Sent | undefined;
 }
 
 /** Time between two events of progress, milliseconds. */
@@ -27,7 +40,7 @@ export class TransferReader {
   /** Files that were sent and changed meanwhile. */
   #unsteady: RawPath[] = [];
   /** What came and is not digested yet. */
-  readonly #arrived: { readonly path: RawPath; readonly isFile: boolean }[] = [];
+  readonly #arrived: Came[] = [];
   #added = 0;
   #removed = 0;
   #bytes = 0;
@@ -84,27 +97,34 @@ export class TransferReader {
 
   /** Digests what came. */
   async finish(): Promise<void> {
-    for (const { path, isFile } of this.#arrived) await this.#note(path, isFile);
+    for (let at = 0; at < this.#arrived.length; at += LOOK_BATCH)
+      await this.#note(this.#arrived.slice(at, at + LOOK_BATCH));
     this.#tell(true);
   }
 
-  async #took(path: RawPath, isFile: boolean, sent?: { readonly size: number; readonly mtime: number }): Promise<void> {
-    if (this.#options.isSource) await this.#note(path, isFile, sent);
+  async #took(path: RawPath, isFile: boolean, sent?: Sent): Promise<void> {
+    if (this.#options.isSource) await this.#note([{ path, isFile, sent }]);
     else this.#arrived.push({ path, isFile });
   }
 
-  async #note(path: RawPath, isFile: boolean, sent?: { readonly size: number; readonly mtime: number }): Promise<void> {
-    const { here, changes, isSource, signal } = this.#options;
-    const sha256 = isFile ? await localDigest(here, path, signal) : undefined;
-    const entry = localEntry(here, path);
-    if (!entry) return;
-    const seconds = secondsOf(entry.mtime);
-    const isSteady =
-      !isFile || (sha256 !== undefined && (!sent || (entry.size === sent.size && seconds === sent.mtime)));
-    // What is another name of a file is not sent again: that could change the file under its other names too.
-    if (!isSteady && sent) this.#unsteady.push(path);
-    const { inode, ...rest } = entry;
-    await changes.add({ ...rest, ...(isSource ? { inode } : {}), sha256: isSteady ? sha256 : undefined });
+  async #note(came: readonly Came[]): Promise<void> {
+    const { look, changes, isSource, signal } = this.#options;
+    const files = came.flatMap(({ path, isFile }) => (isFile ? [path] : []));
+    const digests = await look.digests(files, signal);
+    const entries = await look.entries(
+      came.map(({ path }) => path),
+      signal,
+    );
+    for (const { path, isFile, sent } of came) {
+      const entry = entries.get(path);
+      if (!entry) continue;
+      const sha256 = digests.get(path);
+      const isSteady = !isFile || (sha256 !== undefined && isAsSent(entry, sent));
+      // What is another name of a file is not sent again: that could change the file under its other names too.
+      if (!isSteady && sent) this.#unsteady.push(path);
+      const { inode, ...rest } = entry;
+      await changes.add({ ...rest, ...(isSource ? { inode } : {}), sha256: isSteady ? sha256 : undefined });
+    }
   }
 
   #tell(isEnd = false): void {
@@ -116,4 +136,8 @@ export class TransferReader {
     const totals = { totalItems: Math.max(items, total.items), totalBytes: Math.max(bytes, total.bytes) };
     onEvent({ type: "progress", items, bytes, ...totals });
   }
+}
+
+function isAsSent({ size, mtime }: Entry, sent: Sent | undefined): boolean {
+  return !sent || (size === sent.size && secondsOf(mtime) === sent.mtime);
 }

@@ -1,9 +1,10 @@
-import type { MirrorPlace, Path, Stock } from "@backup/core";
+import type { MirrorPlace, Path, Stock, Store } from "@backup/core";
 import { tellComplaints } from "./complaints.js";
 import type { Copied, Copier, Copy } from "./copier.js";
 import type { Difference } from "./find-difference.js";
 import type { FoundMoves } from "./find-moves.js";
 import type { Itemized } from "./itemized.js";
+import { type Look, lookHere, lookThere } from "./look.js";
 import type { Entry } from "./manifest.js";
 import { type Manifest, writeManifest } from "./manifest-file.js";
 import { type RawPath, shown } from "./raw-path.js";
@@ -47,7 +48,7 @@ export interface SendOptions {
 }
 
 interface Own {
-  readonly here: string;
+  readonly look: Look;
   readonly changes: ManifestChanges;
   /** Where at the destination is what is not whole yet. */
   readonly scratch: Path | undefined;
@@ -63,23 +64,23 @@ export class TreeTransfer implements AsyncDisposable {
   readonly changes: ManifestChanges;
   readonly #found: Found;
   readonly #means: Means;
-  /** The end that is on this machine. */
-  readonly #here: string;
+  /** The end that is on this machine, or else the destination. */
+  readonly #look: Look;
   readonly #scratch: Path | undefined;
   readonly #signal: AbortSignal;
 
   private constructor(found: Found, means: Means, own: Own) {
     const { place, difference, moves } = found;
-    const { here, changes, scratch, signal } = own;
+    const { look, changes, scratch, signal } = own;
     this.#found = found;
     this.#means = means;
-    this.#here = here;
+    this.#look = look;
     this.#scratch = scratch;
     this.#signal = signal;
     this.changes = changes;
     this.reader = new TransferReader({
       changes,
-      here,
+      look,
       isSource: means.source.local !== undefined,
       isRebuilding: this.isRebuilding,
       total: { items: difference.add - moves.count - moves.carried, bytes: difference.totals.bytes - moves.bytes },
@@ -89,10 +90,10 @@ export class TreeTransfer implements AsyncDisposable {
   }
 
   static async open(found: Found, means: Means, signal: AbortSignal): Promise<TreeTransfer> {
-    const here = means.source.local ?? (await reachOf(found.place.store, signal)).directory;
+    const look = await lookAt(means.source, found.place.store, signal);
     const scratch = await makeScratch(found.place, signal);
     const changes = await ManifestChanges.open(found.manifest === undefined);
-    return new TreeTransfer(found, means, { here, changes, scratch, signal });
+    return new TreeTransfer(found, means, { look, changes, scratch, signal });
   }
 
   /** Whether all has to be listed for a manifest, also what is there already. */
@@ -136,7 +137,7 @@ export class TreeTransfer implements AsyncDisposable {
     const isCoarse = await this.#means.copier.isCoarse(place.store, this.#signal);
     const counter = new StockCounter();
     const nowAt = (path: RawPath): RawPath | undefined => (moves.isRight(path) ? moves.nowAt(path) : undefined);
-    const all = this.changes.entries(manifest, { here: this.#here, nowAt });
+    const all = this.changes.entries(manifest, { look: this.#look, nowAt, signal: this.#signal });
     const entries = counter.through(isCoarse ? atSeconds(all) : all);
     await writeManifest(place.store, { started, entries }, this.#signal);
     await removeScratch(place, this.#signal);
@@ -174,4 +175,14 @@ export class TreeTransfer implements AsyncDisposable {
 
 async function* atSeconds(entries: AsyncIterable<Entry>): AsyncGenerator<Entry> {
   for await (const entry of entries) yield { ...entry, mtime: BigInt(secondsOf(entry.mtime)) * 1_000_000_000n };
+}
+
+async function lookAt({ local }: TreeEnd, store: Store, signal: AbortSignal): Promise<Look> {
+  if (local !== undefined) return lookHere(local);
+  const { shell, directory } = await reachOf(store, signal);
+  if (!shell) return lookHere(directory);
+  return lookThere(async () => {
+    const reach = await reachOf(store, signal);
+    return { directory: reach.directory, shell: reach.shell ?? shell };
+  });
 }

@@ -2,10 +2,16 @@ import { mkdtemp, rmdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BackupError, type EventSink, type Reach, type Store, isBackupError } from "@backup/core";
-import { type RsyncCopied, type RsyncCopy, retryTransient, rsyncCopy, syncReach } from "@backup/transport-rsync";
+import {
+  type ConnectedBy,
+  type RsyncCopied,
+  type RsyncCopy,
+  retryTransient,
+  rsyncCopy,
+  syncReach,
+} from "@backup/transport-rsync";
 import type { Copied, Copier, Copy } from "./copier.js";
 import { ITEMIZE } from "./itemized.js";
-import { MarkFile } from "./mark-file.js";
 import { RsyncReader } from "./rsync-copied.js";
 import type { RawPath } from "./raw-path.js";
 import type { TreeEnd } from "./tree-end.js";
@@ -19,6 +25,8 @@ interface Run extends Pick<RsyncCopy, "options" | "files" | "onLine" | "signal">
 
 export interface TreeCopierOptions extends TreeOptions {
   readonly source: TreeEnd;
+  /** As RsyncCopy.connectedBy. */
+  readonly connectedBy?: ConnectedBy | undefined;
 }
 
 /** How often a lost connection is made anew in one run of rsync(1). */
@@ -30,7 +38,7 @@ export class TreeCopier implements Copier {
   /** Of `A` and `X`, what an end does not know. */
   readonly #without = new Set<string>();
   /** What is marked as left out, while a run goes on. */
-  #marks: MarkFile | undefined;
+  #marks: readonly string[] = [];
 
   constructor(options: TreeCopierOptions) {
     this.#options = options;
@@ -40,9 +48,7 @@ export class TreeCopier implements Copier {
   async begin(signal: AbortSignal): Promise<void> {
     const { source, excludeIfPresent } = this.#options;
     if (excludeIfPresent === undefined) return;
-    const marked = await source.marked(excludeIfPresent, signal);
-    await this.#marks?.[Symbol.asyncDispose]();
-    this.#marks = await MarkFile.write(marked.map(ruleFor));
+    this.#marks = (await source.marked(excludeIfPresent, signal)).map(ruleFor);
   }
 
   async has(path: RawPath | undefined, signal: AbortSignal): Promise<boolean> {
@@ -81,15 +87,10 @@ export class TreeCopier implements Copier {
   async #run(onEvent: EventSink, run: Run): Promise<RsyncCopied> {
     const from = await this.#options.source.reach(run.signal);
     const to = await run.to();
-    if (from.shell && to.shell)
-      throw new BackupError(
-        "USAGE",
-        "the source and the destination are both on other hosts; one of them has to be here",
-      );
-    const findings = { without: this.#without, excludeFrom: this.#marks?.path };
-    const options = [...rsyncOptions(this.#options, findings), ...run.options];
+    const { connectedBy } = this.#options;
+    const options = [...rsyncOptions(this.#options, this.#without), ...run.options];
     try {
-      return await rsyncCopy({ ...run, from, to, options });
+      return await rsyncCopy({ ...run, from, to, connectedBy, options, without: this.#marks });
     } catch (error) {
       if (!isBackupError(error)) throw error;
       const letter = unknownAttributes(error);
@@ -102,9 +103,7 @@ export class TreeCopier implements Copier {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#marks?.[Symbol.asyncDispose]();
-  }
+  async [Symbol.asyncDispose](): Promise<void> {}
 }
 
 /** Options of rsync(1) beside those of the tree. */

@@ -5,10 +5,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Stock } from "@backup/core";
-import { localEntry } from "./local-entry.js";
+import { LOOK_BATCH, type Look } from "./look.js";
 import { type Entry, formatEntry, parseEntry } from "./manifest.js";
 import type { Manifest } from "./manifest-file.js";
 import type { RawPath } from "./raw-path.js";
+
+export interface NextEntries {
+  /** The end that attributes are read from. */
+  readonly look: Look;
+  /** What an entry of the earlier manifest is called now; undefined: nothing any more. */
+  readonly nowAt: (path: RawPath) => RawPath | undefined;
+  readonly signal: AbortSignal;
+}
 
 /** Text that is written in one go. */
 const PIECE = 64 * 1024;
@@ -69,29 +77,19 @@ export class ManifestChanges implements AsyncDisposable {
     this.#gone.add(path);
   }
 
-  /**
-   * All entries of the next manifest.
-   * @param here directory of this machine that the attributes are read from
-   * @param nowAt what an entry of the earlier manifest is called now; undefined: nothing any more
-   */
-  async *entries(
-    before: Manifest | undefined,
-    { here, nowAt }: { readonly here: string; readonly nowAt: (path: RawPath) => RawPath | undefined },
-  ): AsyncGenerator<Entry> {
+  /** All entries of the next manifest. */
+  async *entries(before: Manifest | undefined, options: NextEntries): AsyncGenerator<Entry> {
     await this.#flush();
+    let batch: Entry[] = [];
     for await (const entry of before?.entries() ?? []) {
-      const path = nowAt(entry.path);
+      const path = options.nowAt(entry.path);
       if (path === undefined || this.#replaced.has(path)) continue;
-      const now = path === entry.path ? entry : { ...entry, path };
-      if (!this.#restated.has(path)) {
-        yield now;
-        continue;
-      }
-      const stated = localEntry(here, path);
-      yield stated
-        ? { ...stated, inode: entry.inode === undefined ? undefined : stated.inode, sha256: entry.sha256 }
-        : now;
+      batch.push(path === entry.path ? entry : { ...entry, path });
+      if (batch.length < LOOK_BATCH) continue;
+      yield* await this.#asNow(batch, options);
+      batch = [];
     }
+    yield* await this.#asNow(batch, options);
     const lines = createInterface({ input: createReadStream(join(this.#directory, "entries"), "latin1") });
     for await (const line of lines) {
       const cut = line.indexOf(" ");
@@ -104,6 +102,18 @@ export class ManifestChanges implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file.close();
     await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  /** Those whose attributes are others, as they are now. */
+  async #asNow(entries: readonly Entry[], { look, signal }: NextEntries): Promise<readonly Entry[]> {
+    const restated = entries.flatMap(({ path }) => (this.#restated.has(path) ? [path] : []));
+    if (restated.length === 0) return entries;
+    const now = await look.entries(restated, signal);
+    return entries.map((entry) => {
+      const stated = now.get(entry.path);
+      if (!stated) return entry;
+      return { ...stated, inode: entry.inode === undefined ? undefined : stated.inode, sha256: entry.sha256 };
+    });
   }
 
   async #flush(): Promise<void> {

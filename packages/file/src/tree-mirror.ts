@@ -13,7 +13,7 @@ import {
 } from "@backup/core";
 import { applyMirror } from "./apply-mirror.js";
 import { applySnapshot } from "./apply-snapshot.js";
-import { checkApart, checkDirectory } from "./check-places.js";
+import { checkApart, checkApartThere, checkDirectory } from "./check-places.js";
 import { type Difference, DifferenceReader } from "./find-difference.js";
 import type { Itemized } from "./itemized.js";
 import { findMoves, noMoves } from "./find-moves.js";
@@ -26,7 +26,7 @@ import type { Copier } from "./copier.js";
 import type { TreeEnd } from "./tree-end.js";
 import type { TreeOptions } from "./tree-options.js";
 
-export interface TreeMirrorOptions extends TreeOptions, Pick<ChooseCopier, "transport" | "onEvent"> {
+export interface TreeMirrorOptions extends TreeOptions, Pick<ChooseCopier, "transport" | "onEvent" | "connectedBy"> {
   /** See Mirror.id. */
   readonly id: string;
   /** As it was given. */
@@ -57,6 +57,9 @@ export class TreeMirror implements Mirror {
       await checkDirectory(local, name);
       const there = await store.reach?.(signal);
       if (there && !there.shell) await checkApart(local, there.directory);
+    } else {
+      const there = await store.reach?.(signal);
+      if (there?.shell) await checkApartThere(await source.reach(signal), there, signal);
     }
     const path = required === undefined ? undefined : rawOf(required);
     this.#chosen ??= await chooseCopier(this.#options, { store, path }, signal);
@@ -151,6 +154,7 @@ export class TreeMirror implements Mirror {
         place.isNew &&
         isBackupError(error) &&
         error.code !== "ABORTED" &&
+        error.code !== "TRANSPORT_MISSING" &&
         !(await this.#has(CHECKPOINT_FILE, place, signal))
       )
         return compare(undefined);

@@ -73,16 +73,11 @@ export function checkTreeOptions({
   }
 }
 
-/** What only a run finds out. */
-export interface Findings {
-  /** Of `A` (ACLs) and `X` (extended attributes), those that an end does not know. */
-  readonly without: ReadonlySet<string>;
-  /** File of patterns that are left out besides, each with a NUL after it; see ruleFor. */
-  readonly excludeFrom?: string | undefined;
-}
-
-/** Options of rsync(1) for all runs of a tree. */
-export function rsyncOptions(options: TreeOptions, { without, excludeFrom }: Findings): readonly string[] {
+/**
+ * Options of rsync(1) for all runs of a tree.
+ * @param without of `A` (ACLs) and `X` (extended attributes), those that an end does not know
+ */
+export function rsyncOptions(options: TreeOptions, without: ReadonlySet<string>): readonly string[] {
   const { oneFileSystem, maxSize, minSize, inet, sparse, numericIds, bwlimit, rsync = [] } = options;
   const attributes = ["A", "X"].filter((letter) => !without.has(letter)).map((letter) => `-${letter}`);
   return [
@@ -98,7 +93,6 @@ export function rsyncOptions(options: TreeOptions, { without, excludeFrom }: Fin
     `--filter=- /${PRIVATE}`,
     // What every ext4 has at its top is nobody's.
     "--filter=P /lost+found",
-    ...(excludeFrom === undefined ? [] : ["--from0", `--exclude-from=${excludeFrom}`]),
     ...rules(options).map((rule) => `--filter=${rule}`),
     ...rsync,
   ];

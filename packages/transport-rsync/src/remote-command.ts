@@ -19,7 +19,7 @@ export interface CommandEnd {
  */
 export async function runCommand(
   shell: RemoteShell,
-  { command, input }: { readonly command: string; readonly input: string },
+  { command, input }: { readonly command: string; readonly input: string | Uint8Array },
   signal: AbortSignal,
 ): Promise<CommandEnd> {
   throwIfAborted(signal);

@@ -22,7 +22,7 @@ export function isAtLeast(version: Version, wanted: Version): boolean {
  * The value of `--rsh`. rsync(1) splits it at blanks, and only at those; in quotes of one kind a blank is kept and the
  * quote itself is written twice. Nothing else is special, backslashes neither.
  */
-export function remoteShellOption({ program, args }: RemoteShell): string {
+export function remoteShellOption({ program, args }: Pick<RemoteShell, "program" | "args">): string {
   return [program, ...args].map((word) => `'${word.replaceAll("'", "''")}'`).join(" ");
 }
 
@@ -63,4 +63,21 @@ function hostPart(target: string): string {
   if (host === "" || /^-|[/\s[\]\0]/.test(host) || /^-|[:/\s\0]/.test(user))
     throw new BackupError("USAGE", `${JSON.stringify(target)} is no name of a host; write [user@]host`);
   return host.includes(":") ? `${user}[${host}]` : target;
+}
+
+/**
+ * A directory as the last word of a command for the shell of a host, also for that of rrsync(1), which knows no quotes.
+ * @throws BackupError USAGE for a name that no backslash protects
+ */
+export function shellWord(directory: string): string {
+  if (/[\r\n\0]/.test(directory))
+    throw new BackupError("USAGE", "between two other hosts a directory may have no line feed in its name");
+  return withSlash(directory).replace(/[^\w./@%+=:,\u{80}-\u{10ffff}-]/gu, "\\$&");
+}
+
+/** A directory of the machine that rsync(1) runs on. */
+export function withSlash(directory: string): string {
+  // A name with a colon is one of a host, and one with a hyphen an option, unless a slash comes first.
+  const plain = directory.startsWith("/") ? directory : `./${directory}`;
+  return plain.endsWith("/") ? plain : `${plain}/`;
 }

@@ -1,17 +1,32 @@
 import type { Readable } from "node:stream";
 import { BackupError, type Reach } from "@backup/core";
 import { findProgram } from "./openssh-process.js";
-import { isSecluded, remoteArgument, remoteShellOption } from "./rsync-arguments.js";
+import { readLines } from "./read-lines.js";
+import {
+  type Direction,
+  type Version,
+  isSecluded,
+  remoteArgument,
+  remoteShellOption,
+  withSlash,
+} from "./rsync-arguments.js";
 import { RsyncExit, rsyncError } from "./rsync-errors.js";
+import type { Ended } from "./rsync-output.js";
 import { runToEnd, rsyncVersion } from "./rsync-process.js";
+import { type ConnectedBy, type EndedThere, type ReachThere, type RsyncThere, rsyncThere } from "./rsync-there.js";
+import { thereError } from "./rsync-there-error.js";
 
-/** One run of rsync(1) between two directories, of which one at least is on this machine. */
+/** One run of rsync(1) between two directories. */
 export interface RsyncCopy {
   readonly from: Reach;
   readonly to: Reach;
+  /** Who connects the two where both are on other hosts. Default `here`. */
+  readonly connectedBy?: ConnectedBy | undefined;
   readonly options: readonly string[];
   /** What is transferred, below `from`, each byte of a name a character; without it all of it, as the options say. */
   readonly files?: readonly string[] | undefined;
+  /** Patterns of what is left out, likewise; not together with `files`. */
+  readonly without?: readonly string[] | undefined;
   /** Each line that it prints, without its end; each byte is a character. Output waits while a promise is pending. */
   readonly onLine: (line: string) => void | Promise<void>;
   readonly env?: NodeJS.ProcessEnv | undefined;
@@ -37,31 +52,58 @@ const FATAL = /No space left on device|Disk quota exceeded|change_dir .* failed/
  * Copies what is in a directory into another one.
  * @throws BackupError TRANSPORT_MISSING, DISK_FULL, NOT_FOUND and as rsyncError says, with an RsyncExit as its cause; ABORTED
  */
-export async function rsyncCopy({ from, to, options, files, onLine, env, signal }: RsyncCopy): Promise<RsyncCopied> {
-  if (from.shell && to.shell) throw new TypeError("rsync copies to or from this machine");
-  const version = await rsyncVersion(env ? { env } : {});
-  const shell = from.shell ?? to.shell;
-  const direction = to.shell ? "push" : "pull";
-  const remote = (reach: Reach): { readonly argument: string; readonly secluded: boolean } => {
-    if (!reach.shell) return { argument: withSlash(reach.directory), secluded: false };
-    const secluded = isSecluded(version, reach.directory);
-    const { directory, shell: there } = reach;
-    return {
-      argument: remoteArgument({ target: there.target, directory, direction, isSecluded: secluded }),
-      secluded,
-    };
-  };
-  const [source, target] = [remote(from), remote(to)];
-  const args = [
-    ...(shell ? [`--rsh=${remoteShellOption(shell)}`, `--timeout=${IDLE_SECONDS}`] : []),
-    ...(source.secluded || target.secluded ? ["--protect-args"] : []),
+export async function rsyncCopy(copy: RsyncCopy): Promise<RsyncCopied> {
+  const { from, to, files, without, signal, onLine, env = process.env, connectedBy: by = "here" } = copy;
+  const version = await rsyncVersion(copy.env ? { env } : {});
+  const list = files ? files.map((path) => `./${path}\0`) : (without ?? []).map((pattern) => `${pattern}\0`);
+  const input = Buffer.from(list.join(""), "latin1");
+  const options = [
+    ...(from.shell || to.shell ? [`--timeout=${IDLE_SECONDS}`] : []),
     "--no-human-readable",
     "--8-bit-output",
-    ...(files ? ["--files-from=-", "--from0"] : []),
+    ...(files ? ["--files-from=-", "--from0"] : without && without.length > 0 ? ["--from0", "--exclude-from=-"] : []),
+    ...copy.options,
+  ];
+  const isBetween = isThere(from) && isThere(to);
+  const ended = isBetween
+    ? await rsyncThere({ from, to, by, options, input, onLine, env, signal })
+    : await rsyncHere({ from, to, options, input, onLine, env, signal, version });
+  const complaints = ended.stderr.split("\n").filter((line) => line !== "" && !/^rsync (?:error|warning): /.test(line));
+  const end = ended.code === null ? undefined : ENDS[ended.code];
+  if (end !== undefined && !complaints.some((line) => FATAL.test(line))) return { end, complaints };
+  throw copyError(ended, copy);
+}
+
+function isThere(reach: Reach): reach is ReachThere {
+  return reach.shell !== undefined;
+}
+
+/** Between this machine and another one, or on this one. */
+async function rsyncHere({
+  from,
+  to,
+  options,
+  input,
+  onLine,
+  env,
+  signal,
+  version,
+}: Omit<RsyncThere, "from" | "to" | "by"> & {
+  readonly from: Reach;
+  readonly to: Reach;
+  readonly version: Version;
+}): Promise<Ended> {
+  const shell = from.shell ?? to.shell;
+  const isSecret = shell !== undefined && isSecluded(version, (from.shell ? from : to).directory);
+  const argumentOf = ({ shell: there, directory }: Reach, direction: Direction): string =>
+    there ? remoteArgument({ target: there.target, directory, direction, isSecluded: isSecret }) : withSlash(directory);
+  const args = [
+    ...(shell ? [`--rsh=${remoteShellOption(shell)}`] : []),
+    ...(isSecret ? ["--protect-args"] : []),
     ...options,
     "--",
-    source.argument,
-    target.argument,
+    argumentOf(from, "pull"),
+    argumentOf(to, "push"),
   ];
   let reading: Promise<unknown> = Promise.resolve();
   const onOutput = (stdout: Readable): void => {
@@ -69,20 +111,10 @@ export async function rsyncCopy({ from, to, options, files, onLine, env, signal 
     // Told when rsync has ended.
     reading.catch(() => {});
   };
-  const input = Buffer.from((files ?? []).map((path) => `./${path}\0`).join(""), "latin1");
-  const [program, ...first] = await mortal(env ?? process.env);
-  const ended = await runToEnd(program, [...first, ...args], {
-    input,
-    env: env ?? process.env,
-    own: shell?.env,
-    onOutput,
-    signal,
-  });
+  const [program, ...first] = await mortal(env);
+  const ended = await runToEnd(program, [...first, ...args], { input, env, own: shell?.env, onOutput, signal });
   await reading;
-  const complaints = ended.stderr.split("\n").filter((line) => line !== "" && !/^rsync (?:error|warning): /.test(line));
-  const end = ended.code === null ? undefined : ENDS[ended.code];
-  if (end !== undefined && !complaints.some((line) => FATAL.test(line))) return { end, complaints };
-  throw copyError(new RsyncExit(ended), { from, to });
+  return ended;
 }
 
 /**
@@ -94,34 +126,15 @@ async function mortal(env: NodeJS.ProcessEnv): Promise<readonly [string, ...stri
   return program === undefined ? ["rsync"] : [program, "--pdeathsig", "TERM", "--", "rsync"];
 }
 
-function copyError(exit: RsyncExit, { from, to }: Pick<RsyncCopy, "from" | "to">): BackupError {
-  const shell = from.shell ?? to.shell;
-  const host = shell?.target ?? "this machine";
+function copyError(ended: Ended | EndedThere, { from, to, connectedBy: by = "here" }: RsyncCopy): BackupError {
   // Files are written at the one end only, whichever that is.
-  if (/No space left on device|Disk quota exceeded/.test(exit.stderr)) {
+  if (/No space left on device|Disk quota exceeded/.test(ended.stderr)) {
     const where = to.shell?.target ?? to.directory;
     return new BackupError("DISK_FULL", `${where} is full; what was copied is kept. Make room and run again`, {
-      cause: exit,
+      cause: new RsyncExit(ended),
     });
   }
-  return rsyncError(exit, { host, direction: "push" });
-}
-
-async function readLines(stdout: Readable, onLine: RsyncCopy["onLine"]): Promise<void> {
-  let rest = "";
-  for await (const piece of stdout) {
-    const lines = (rest + (piece as Buffer).toString("latin1")).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) {
-      const pending = onLine(line);
-      if (pending) await pending;
-    }
-  }
-  if (rest !== "") await onLine(rest);
-}
-
-function withSlash(directory: string): string {
-  // A name with a colon is one of a host, and one with a hyphen an option, unless a slash comes first.
-  const plain = directory.startsWith("/") ? directory : `./${directory}`;
-  return plain.endsWith("/") ? plain : `${plain}/`;
+  if ("isBegun" in ended && isThere(from) && isThere(to)) return thereError(ended, { from, to, by });
+  const host = (from.shell ?? to.shell)?.target ?? "this machine";
+  return rsyncError(new RsyncExit(ended), { host, direction: "push" });
 }

@@ -1,0 +1,52 @@
+import type { Reach, RemoteShell } from "@backup/core";
+import { remoteDigests, remoteEntries } from "@backup/transport-rsync";
+import { localDigest, localEntry } from "./local-entry.js";
+import type { Entry } from "./manifest.js";
+import type { RawPath } from "./raw-path.js";
+
+/** An end that is looked at for what the manifest says. What cannot be had is left out. */
+export interface Look {
+  /** Without digests. */
+  entries(paths: readonly RawPath[], signal: AbortSignal): Promise<ReadonlyMap<RawPath, Entry>>;
+  /** SHA-256 of regular files, hexadecimal. */
+  digests(paths: readonly RawPath[], signal: AbortSignal): Promise<ReadonlyMap<RawPath, string>>;
+}
+
+/** Names that are asked for in one go. */
+export const LOOK_BATCH = 2048;
+
+/** A directory of this machine. */
+export function lookHere(directory: string): Look {
+  return {
+    async entries(paths) {
+      const found = new Map<RawPath, Entry>();
+      for (const path of paths) {
+        const entry = localEntry(directory, path);
+        if (entry) found.set(path, entry);
+      }
+      return found;
+    },
+    async digests(paths, signal) {
+      const found = new Map<RawPath, string>();
+      for (const path of paths) {
+        const digest = await localDigest(directory, path, signal);
+        if (digest !== undefined) found.set(path, digest);
+      }
+      return found;
+    },
+  };
+}
+
+/** A directory at a host, looked at by programs there. @param to asked for each time: the connection may be another one */
+export function lookThere(to: () => Promise<Reach & { readonly shell: RemoteShell }>): Look {
+  return {
+    async entries(paths, signal) {
+      const found = await remoteEntries({ reach: await to(), paths }, signal);
+      return new Map([...found].map(([path, entry]) => [path, { path, ...entry }]));
+    },
+    async digests(paths, signal) {
+      const found = await remoteDigests({ reach: await to(), paths }, signal);
+      return new Map([...found].map(([path, sum]) => [path, sum.toString("hex")]));
+    },
+  };
+}
