@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { reportOf, runBackup, startBackup } from "./support/command.js";
 import { type Mariadb, startMariadb } from "./support/mariadb.js";
 import { peakMemory } from "./support/peak-memory.js";
+import { startSshd } from "./support/sshd.js";
 import { type TemporaryDirectory, temporaryDirectory } from "./support/temporary-directory.js";
 
 /** Of a table; more by this variable. */
@@ -53,6 +54,20 @@ describe("backup mysql", { timeout: 120_000 }, () => {
     });
     await server.sql("DROP DATABASE shop");
     expect(await runBackup(["restore", "mysql", dest, at, ...login(), "--users"])).toMatchObject({ code: 0 });
+    expect(await server.sql("SELECT a FROM shop.t")).toBe("1");
+  });
+
+  it.each(["rsync", "sftp"])("backs up to another host and restores from there, by %s", async (transport) => {
+    await using sshd = await startSshd();
+    const dest = `${sshd.user}@${sshd.host}:${sshd.remotePath}/db`;
+    const there = ["--dstsecret", sshd.identity, "--known-hosts", sshd.knownHosts, "--ssh-port", `${sshd.port}`];
+    const words = [...login(), ...there, "--transport", transport];
+    expect(await runBackup(["mysql", `${at}/shop`, dest, ...words, "--split", "table"])).toMatchObject({ code: 0 });
+    const again = await runBackup(["mysql", `${at}/shop`, dest, ...words, "--split", "table", "--json"]);
+    expect(reportOf(again)).toMatchObject({ result: "done", items: 4, added: 0, bytes: 0 });
+    await server.sql("DELETE FROM shop.t");
+    const restored = await runBackup(["restore", "mysql", dest, at, ...words, "--overwrite"]);
+    expect(restored).toMatchObject({ code: 0, stderr: "" });
     expect(await server.sql("SELECT a FROM shop.t")).toBe("1");
   });
 
