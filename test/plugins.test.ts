@@ -153,6 +153,69 @@ actions:
   });
 });
 
+describe("a notifier", () => {
+  const text = `import { appendFile } from "node:fs/promises";
+  import { BackupError, definePlugin } from "@backup/core";
+  export default definePlugin({
+    kind: "notifier", name: "note", summary: "lines in a file",
+    options: {
+      file: { type: "string", describe: "where" },
+      "only-bad": { type: "boolean", describe: "not of what went well" },
+    },
+    check({ file }) { if (file?.includes("?")) throw new BackupError("USAGE", "file has a ? in it"); },
+    open: async ({ file, onlyBad }) => ({
+      name: "note in " + file,
+      started: () => appendFile(file, "started\\n"),
+      async ended({ outcome, actions }) {
+        if (file.endsWith(".none")) throw new BackupError("REPORT_FAILED", "nobody is there");
+        if (!onlyBad || outcome !== "ok") await appendFile(file, outcome + " " + actions.map(({ type }) => type) + "\\n");
+      },
+    }),
+  });`;
+  const toNotes = (): string[] => ["--plugin", NOTES, "--plugin", at("note.mjs")];
+  const action = (): string[] => [...toNotes(), "notes", at("notes.json"), at("d")];
+
+  it("is turned on by a variable of its options, and hears of the beginning and the end", async () => {
+    await write("note.mjs", text);
+    expect(await runBackup(action(), { NOTE_FILE: at("log") })).toMatchObject({ code: 0, stderr: "" });
+    expect(await readFile(at("log"), "utf8")).toBe("started\nok notes\n");
+    expect(await runBackup(action())).toMatchObject({ code: 0 });
+    await runBackup(action(), { NOTE_FILE: at("log"), NOTE_ONLY_BAD: "yes" });
+    expect(await readFile(at("log"), "utf8")).toBe("started\nok notes\nstarted\n");
+    expect((await runBackup(["plugins", ...toNotes()])).stdout).toMatch(/^note +notifier /m);
+  });
+
+  it("that fails is told, and costs exit status 4 and no backup", async () => {
+    await write("note.mjs", text);
+    const { code, stderr } = await runBackup(action(), { NOTE_FILE: at("log.none") });
+    expect(code).toBe(4);
+    expect(stderr).toContain("nobody is there");
+    expect(await readdir(at("d/notes"))).toHaveLength(2);
+  });
+
+  it("is a report of a plan, which checks its options", async () => {
+    await write("note.mjs", text);
+    const planWith = (options: string): Promise<string> =>
+      write(
+        "plan.yaml",
+        `plugins: [${NOTES}, ./note.mjs]
+actions: [{ type: notes, file: ${at("notes.json")}, destination: ${at("d")} }]
+reports:
+  note: ${options}
+`,
+      );
+    expect(await runBackup(["run", await planWith(`{ file: ${at("log")} }`)])).toMatchObject({ code: 0 });
+    expect(await readFile(at("log"), "utf8")).toBe("started\nok notes\n");
+    const unknown = await runBackup(["config", "check", await planWith("{ path: x }")]);
+    expect(unknown).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/plan\.yaml:4:11: there is no option 'path'/),
+    });
+    const wrong = await runBackup(["config", "check", await planWith('{ file: "a?" }')]);
+    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringMatching(/plan\.yaml:4:\d+: file has a \? in it/) });
+  });
+});
+
 describe("what is no plugin is told in one line", () => {
   it.each<[string, string, string]>([
     ["syntax.mjs", "export default {", "the plugin ./syntax.mjs cannot be loaded: Unexpected end of input"],

@@ -49,7 +49,7 @@ export async function runPlanSession(
   const planned = actions.map(({ action: { name: own, type, destination } }) => ({ name: own, type, destination }));
   const end = await reportSession(
     { name, type: "plan", destination: "", dryRun, planned, onEvent, reports, hooks },
-    context,
+    { ...context, plugins: plan.plugins },
     (addProblems) => Promise.all(actions.map((action) => run(action, addProblems))),
   );
   const status = exitOfSession(end);

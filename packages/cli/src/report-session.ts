@@ -4,6 +4,7 @@ import type { CommandContext } from "./commands/subcommand.js";
 import { type Hooks, NO_HOOKS } from "./hooks.js";
 import { JOURNAL, beginInJournal } from "./journal.js";
 import { problemTeller } from "./render/error.js";
+import { notifiersFromEnv, openNotifiers } from "./reports/open-notifiers.js";
 import { openReporters } from "./reports/open-reporters.js";
 import type { ReportSettings, Reporter } from "./reports/reporter.js";
 import { hooksFromEnv, reportsFromEnv } from "./reports/settings.js";
@@ -36,17 +37,17 @@ export async function reportSession(
   context: CommandContext,
   work: Work,
 ): Promise<SessionEnd> {
-  const { env, secrets, signal } = context;
+  const { env, signal } = context;
   const onProblem = problemTeller(context);
   const journal = env[JOURNAL];
   if (journal !== undefined) {
-    const reporters = await openReporters(reports, { secrets, onEvent });
+    const reporters = await openAll(reports, { ...context, onEvent });
     const end = beginInJournal(journal, { name, type, destination, startedAt: new Date().toISOString() });
     const ended = await runSession({ reporters, hooks, dryRun, env, signal, planned, onProblem }, work);
     end(ended.result.actions, ended.problems);
     return ended;
   }
-  const opened = await sessionReporters(reports, { env, secrets, onEvent });
+  const opened = await sessionReporters(reports, { ...context, onEvent });
   const reporters = select?.(opened) ?? opened;
   const outer = hooksFromEnv(env);
   const all: Hooks = { before: [...outer.before, ...hooks.before], after: [...hooks.after, ...outer.after] };
@@ -60,13 +61,19 @@ export async function reportSession(
  */
 export async function sessionReporters(
   reports: ReportSettings,
-  { env, secrets, onEvent }: Pick<ActionContext, "env" | "secrets" | "onEvent">,
+  context: Omit<ActionContext, "signal">,
 ): Promise<readonly Reporter[]> {
+  const { env, plugins } = context;
   const general = reportsFromEnv(env);
   const settings: ReportSettings = {
     mail: reports.mail ?? general.mail,
     ping: reports.ping ?? general.ping,
     metrics: reports.metrics ?? general.metrics,
+    notifiers: { ...notifiersFromEnv(plugins, env), ...reports.notifiers },
   };
-  return await openReporters(settings, { secrets, onEvent });
+  return await openAll(settings, context);
+}
+
+async function openAll(settings: ReportSettings, context: Omit<ActionContext, "signal">): Promise<readonly Reporter[]> {
+  return [...(await openReporters(settings, context)), ...(await openNotifiers(settings.notifiers ?? {}, context))];
 }

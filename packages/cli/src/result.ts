@@ -1,33 +1,8 @@
-import { type Report, isBackupError } from "@backup/core";
+import { type ActionResult, type SessionOutcome, type SessionResult, isBackupError } from "@backup/core";
 import { EXIT, exitOfError } from "./exit-code.js";
 
-/** `partial`: something is missing from the backup. `failed` is what is shown as KO. */
-export type Outcome = "ok" | "partial" | "failed" | "interrupted";
-
-/** How an action ended. It is written to the journal and to reports: plain data, and no secret in it. */
-export interface ActionResult {
-  readonly name: string;
-  readonly type: string;
-  readonly destination: string;
-  readonly outcome: Outcome;
-  /** ISO 8601, UTC. */
-  readonly startedAt: string;
-  readonly seconds: number;
-  /** Its exit status as a command of its own. */
-  readonly status: number;
-  readonly report?: Report | undefined;
-  readonly error?: { readonly code: string; readonly message: string } | undefined;
-}
-
-/** How a run of any number of actions ended. */
-export interface SessionResult {
-  readonly actions: readonly ActionResult[];
-  readonly outcome: Outcome;
-  /** It was asked for, or every single action was one. */
-  readonly dryRun: boolean;
-  readonly startedAt: string;
-  readonly seconds: number;
-}
+export type { ActionResult, SessionResult };
+export type Outcome = SessionOutcome;
 
 /**
  * The outcome of all: the worst. An interruption hides what the rest would have been if the run itself was told to stop; an

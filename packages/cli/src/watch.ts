@@ -37,7 +37,7 @@ export async function watchPlan(plan: Plan, options: WatchOptions, context: Comm
     checkScheduled(of);
     // What cannot report is told now, not in the middle of the night.
     hooksFromEnv(env);
-    await sessionReporters(of.reports, { ...context, onEvent });
+    await sessionReporters(of.reports, { ...context, plugins: of.plugins, onEvent });
   };
   await check(plan);
   const warn = (message: string): void => onEvent({ type: "warning", code: "WATCH", message });

@@ -3,12 +3,13 @@ import { PLUGIN_API } from "./plugin.js";
 
 /** What may be called so on a command line and in a plan. */
 const NAME = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
-const KINDS = ["source", "mirror", "store"] as const;
+const KINDS = ["source", "mirror", "store", "notifier"] as const;
 /** Methods without which a plugin of a kind is none. */
 const METHODS: Readonly<Record<(typeof KINDS)[number], readonly string[]>> = {
   source: ["layout", "create"],
   mirror: ["create", "list", "verify"],
   store: ["takes", "open"],
+  notifier: ["open"],
 };
 
 /**
@@ -31,6 +32,7 @@ export function checkPlugin(plugin: unknown, origin = "backup itself"): void {
   for (const method of METHODS[kind])
     if (typeof plugin[method] !== "function") throw wrong(`has no ${method}(), which a ${kind} has`);
   checkOptions(plugin.options, wrong);
+  if (kind === "notifier") return checkNotifier(name, wrong);
   if (kind === "store") {
     if (!isLine(plugin.form)) throw wrong("has no form, how its destinations are written");
     return;
@@ -47,6 +49,11 @@ export function checkPlugin(plugin: unknown, origin = "backup itself"): void {
 }
 
 type Wrong = (what: string) => BackupError;
+
+/** What comes along has these names in a plan. */
+function checkNotifier(name: string, wrong: Wrong): void {
+  if (["mail", "ping", "metrics"].includes(name)) throw wrong("has the name of a report that comes along");
+}
 
 function checkWords({ positionals }: Readonly<Record<string, unknown>>, wrong: Wrong): void {
   if (!Array.isArray(positionals)) throw wrong("has no positionals, a list of words");

@@ -112,6 +112,7 @@ export {
   type DestinationWords,
   type LookedMirror,
   type MirrorPlugin,
+  type NotifierPlugin,
   PLUGIN_API,
   type Plugin,
   type RestoreDescription,
@@ -136,6 +137,7 @@ export {
   type SecretRequest,
   openPluginContext,
 } from "./plugin-context.js";
+export type { ActionResult, Notifier, SessionOutcome, SessionResult } from "./notifier.js";
 export { type LoadedPlugin, PluginRegistry } from "./plugin-registry.js";
 export { type ScriptPluginOptions, loadScriptPlugin } from "./script-plugin.js";
 export {

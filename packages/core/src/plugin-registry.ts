@@ -1,6 +1,6 @@
 import { BackupError } from "./errors.js";
 import { checkPlugin } from "./check-plugin.js";
-import type { AnyActionPlugin, Plugin, StorePlugin } from "./plugin.js";
+import type { AnyActionPlugin, NotifierPlugin, Plugin, StorePlugin } from "./plugin.js";
 
 /** A plugin, and where it comes from. */
 export interface LoadedPlugin<P extends Plugin = Plugin> {
@@ -42,6 +42,10 @@ export class PluginRegistry {
   get stores(): readonly StorePlugin[] {
     const all = [...this.all.filter(({ origin }) => origin !== undefined), ...this.all];
     return [...new Set(all.flatMap(({ plugin }) => (plugin.kind === "store" ? [plugin] : [])))];
+  }
+
+  get notifiers(): readonly NotifierPlugin[] {
+    return this.all.flatMap(({ plugin }) => (plugin.kind === "notifier" ? [plugin] : []));
   }
 
   /** The store whose DEST this is. @throws BackupError PLUGIN_UNKNOWN */

@@ -5,6 +5,7 @@ import type { Layout } from "./layout.js";
 import type { Listed } from "./list-backup.js";
 import type { Mirror } from "./mirror.js";
 import type { Item } from "./model.js";
+import type { Notifier } from "./notifier.js";
 import type { PluginContext } from "./plugin-context.js";
 import type { Arguments, Example, PluginOptions, Positional } from "./plugin-options.js";
 import type { Target } from "./restore.js";
@@ -126,6 +127,15 @@ export interface StorePlugin<Args = never> extends Described {
   open(args: Args, context: PluginContext): Promise<Store>;
 }
 
+/** Tells somebody else how runs went. Its options are variables, NAME_OPTION, and keys under `reports` in a plan. */
+export interface NotifierPlugin<Args = never> extends Described {
+  readonly kind: "notifier";
+  /** What can be known to be wrong. @throws BackupError USAGE */
+  check?(args: Args): void;
+  /** Connects to nothing yet. @throws BackupError USAGE, SECRET_MISSING */
+  open(args: Args, context: PluginContext): Promise<Notifier>;
+}
+
 /** What every store gets besides its options. */
 export interface DestinationWords {
   /** As it was given. */
@@ -180,6 +190,9 @@ export function definePlugin<
 export function definePlugin<const O extends PluginOptions>(
   plugin: Definition<StorePlugin<Arguments<readonly [], O> & DestinationWords>> & { readonly options: O },
 ): StorePlugin<Arguments<readonly [], O> & DestinationWords>;
+export function definePlugin<const O extends PluginOptions>(
+  plugin: Definition<NotifierPlugin<Arguments<readonly [], O>>> & { readonly options: O },
+): NotifierPlugin<Arguments<readonly [], O>>;
 export function definePlugin(plugin: object): object {
   return { api: PLUGIN_API, ...plugin };
 }
@@ -188,4 +201,4 @@ export function definePlugin(plugin: object): object {
 export type AnyActionPlugin = SourcePlugin | MirrorPlugin;
 
 /** Whatever a plugin is. */
-export type Plugin = AnyActionPlugin | StorePlugin;
+export type Plugin = AnyActionPlugin | StorePlugin | NotifierPlugin;

@@ -39,7 +39,7 @@ export const configSchemaCommand: Subcommand<object> = {
   examples: [["backup config schema > plan.schema.json", "an editor completes and checks plans with it"]],
   async run(_args, { plugins }) {
     const { planSchema } = await import("../plan/schema.js");
-    process.stdout.write(`${JSON.stringify(planSchema(typesOf(plugins)), undefined, 2)}\n`);
+    process.stdout.write(`${JSON.stringify(planSchema(typesOf(plugins), plugins.notifiers), undefined, 2)}\n`);
     return EXIT.done;
   },
 };

@@ -1,7 +1,8 @@
-import { isBackupError } from "@backup/core";
+import { type PluginRegistry, isBackupError } from "@backup/core";
 import { parseHostName } from "../reports/host-name.js";
 import { parseMailAddress } from "../reports/mail-address.js";
 import { parseMailServer } from "../reports/mail-server.js";
+import { notifierArguments } from "../reports/open-notifiers.js";
 import { pingUrls } from "../reports/ping-urls.js";
 import type { Path } from "./node-offset.js";
 import type { ReportFields } from "./plan-file.js";
@@ -11,7 +12,11 @@ import type { PlanSource } from "./source.js";
 const PING_NAMES = { url: "url", start: "start", success: "success", fail: "fail" };
 
 /** Addresses, servers and hosts that the schema lets pass and that are none. */
-export function reportProblems(source: PlanSource, { mail, ping }: ReportFields): readonly Problem[] {
+export function reportProblems(
+  source: PlanSource,
+  { mail, ping, metrics: _metrics, ...others }: ReportFields,
+  plugins: PluginRegistry,
+): readonly Problem[] {
   const check = (path: Path, parse: () => unknown): readonly Problem[] => {
     try {
       parse();
@@ -35,5 +40,12 @@ export function reportProblems(source: PlanSource, { mail, ping }: ReportFields)
       const path = typeof ping === "string" ? ["ping"] : ["ping", key];
       return check(path, () => pingUrls({ [key]: address }, PING_NAMES));
     }),
+    ...plugins.notifiers
+      .filter(({ name }) => Object.hasOwn(others, name))
+      .flatMap((plugin) =>
+        check([plugin.name], () =>
+          plugin.check?.(notifierArguments(plugin.name, Object(Object(others)[plugin.name]), plugins) as never),
+        ),
+      ),
   ];
 }

@@ -1,3 +1,4 @@
+import { PluginRegistry } from "@backup/core";
 import { toRetention } from "../retention-options.js";
 import type { ActionType } from "../types/action-type.js";
 import { actionArguments } from "./action-arguments.js";
@@ -35,17 +36,23 @@ export interface PlanParsed extends PlanInput {
 /** Makes what makes plans of texts, for these types of actions. @throws BackupError PLAN_INVALID for a text */
 export function planMaker(
   types: readonly ActionType<never>[],
+  plugins: PluginRegistry = new PluginRegistry([]),
 ): (plan: PlanText | PlanParsed) => PlanContent<WrittenAction> {
-  const check = schemaCheck(types);
-  return (plan) =>
-    makePlan("text" in plan ? { ...plan, source: parseSource(plan.file, plan.text) } : plan, types, check);
+  const check = schemaCheck(types, plugins.notifiers);
+  return (plan) => {
+    const parsed = "text" in plan ? { ...plan, source: parseSource(plan.file, plan.text) } : plan;
+    return makePlan(parsed, { types, check, plugins });
+  };
 }
 
-function makePlan(
-  { file, source, dryRun }: PlanParsed,
-  types: readonly ActionType<never>[],
-  check: SchemaCheck,
-): PlanContent<WrittenAction> {
+interface Means {
+  readonly types: readonly ActionType<never>[];
+  readonly check: SchemaCheck;
+  /** Whose notifiers may be asked for. */
+  readonly plugins: PluginRegistry;
+}
+
+function makePlan({ file, source, dryRun }: PlanParsed, { types, check, plugins }: Means): PlanContent<WrittenAction> {
   const misfits = check(source);
   // Nothing more can be said of what is no plan at all.
   if (!isPlan(source.value)) throw planInvalid(file, misfits);
@@ -59,7 +66,7 @@ function makePlan(
   const problems = [
     ...misfits,
     ...scheduleProblems(source, plan, []),
-    ...(fits(misfits, ["reports"]) ? reportProblems(source, plan.reports ?? {}) : []),
+    ...(fits(misfits, ["reports"]) ? reportProblems(source, plan.reports ?? {}, plugins) : []),
     ...read.flatMap((action) => action.problems),
     ...collisions(
       source,
@@ -70,7 +77,7 @@ function makePlan(
   return {
     file,
     limits: { concurrency: plan.concurrency ?? 2, perHost: plan["connections-per-host"] ?? 2 },
-    reports: reportSettings(plan.reports ?? {}),
+    reports: reportSettings(plan.reports ?? {}, plugins),
     hooks: toHooks(plan),
     actions: read.flatMap(({ planned }) => planned ?? []),
   };

@@ -25,5 +25,5 @@ export async function readPlan(file: string, options: ReadPlanOptions): Promise<
   const { env } = options;
   const text = await readText(file, PLAN);
   const plugins = await pluginsOfPlan({ file, text }, options.plugins, options);
-  return { ...planMaker(typesOf(plugins))({ file, text, dryRun: isDry(options, env) }), plugins };
+  return { ...planMaker(typesOf(plugins), plugins)({ file, text, dryRun: isDry(options, env) }), plugins };
 }

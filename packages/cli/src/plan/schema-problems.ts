@@ -1,4 +1,5 @@
 import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js";
+import type { NotifierPlugin } from "@backup/core";
 import { isAlike } from "../usage.js";
 import type { Path } from "./node-offset.js";
 import type { Problem } from "./problem.js";
@@ -14,8 +15,8 @@ export interface SchemaProblem extends Problem {
 export type SchemaCheck = (source: PlanSource) => readonly SchemaProblem[];
 
 /** Makes the check for these types of actions, which takes longer than a check. */
-export function schemaCheck(types: readonly DescribedType[]): SchemaCheck {
-  const schema = planSchema(types);
+export function schemaCheck(types: readonly DescribedType[], notifiers: readonly NotifierPlugin[] = []): SchemaCheck {
+  const schema = planSchema(types, notifiers);
   const ajv = new Ajv2020({
     allErrors: true,
     verbose: true,

@@ -1,6 +1,8 @@
+import type { NotifierPlugin, PluginOptions } from "@backup/core";
 import type { SchemaObject } from "ajv";
 import { ACTION_OPTIONS } from "../action-options.js";
 import type { ActionOption, ActionType } from "../types/action-type.js";
+import { toOptions } from "../types/to-options.js";
 import { planKey } from "./plan-key.js";
 import { DEFINITIONS, HOOKS, RETENTION, SCHEDULE, ref } from "./schema-definitions.js";
 
@@ -14,7 +16,7 @@ export type DescribedType = Pick<
  * The JSON Schema (draft 2020-12) of plan files. All that a type of action takes comes from its description.
  * `errorMessage` says what is told of a value that does not fit; editors show it too.
  */
-export function planSchema(types: readonly DescribedType[]): SchemaObject {
+export function planSchema(types: readonly DescribedType[], notifiers: readonly NotifierPlugin[] = []): SchemaObject {
   const names = types.map(({ name }) => name);
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
@@ -73,8 +75,41 @@ export function planSchema(types: readonly DescribedType[]): SchemaObject {
     // For anchors that are only referred to.
     patternProperties: { "^x-": true },
     additionalProperties: false,
-    $defs: { ...DEFINITIONS, ...Object.fromEntries(types.map((type) => [`action-${type.name}`, actionSchema(type)])) },
+    $defs: {
+      ...withNotifiers(notifiers),
+      ...Object.fromEntries(types.map((type) => [`action-${type.name}`, actionSchema(type)])),
+    },
   };
+}
+
+/** The definitions, where reports may be those of plugins too. */
+function withNotifiers(notifiers: readonly NotifierPlugin[]): SchemaObject {
+  const { reports } = DEFINITIONS;
+  const more = notifiers.map(({ name, summary, options }) => [
+    name,
+    { description: summary, type: "object", properties: notifierOptions(options), additionalProperties: false },
+  ]);
+  return {
+    ...DEFINITIONS,
+    reports: { ...reports, properties: { ...reports.properties, ...Object.fromEntries(more) } },
+  };
+}
+
+/** A secret of theirs is in a file, as that of mail is. */
+function notifierOptions(options: PluginOptions): SchemaObject {
+  return Object.fromEntries(
+    Object.entries(toOptions(options)).map(([name, option]) => [
+      name,
+      option.isSecret
+        ? {
+            description: option.describe,
+            type: "string",
+            pattern: "^/",
+            errorMessage: "takes the absolute path of a file",
+          }
+        : optionSchema(option),
+    ]),
+  );
 }
 
 function actionSchema({ summary, positionals, options, destinations }: DescribedType): SchemaObject {

@@ -1,14 +1,9 @@
-import type { SessionResult } from "../result.js";
+import type { Notifier } from "@backup/core";
 
-/** Tells somebody else of a run: by mail, by a request, in a file. */
-export interface Reporter {
-  /** For messages: `mail to you@example.org`. Never with a secret in it. */
-  readonly name: string;
-  /** Before the first action. @throws BackupError REPORT_FAILED */
-  started?(signal: AbortSignal): Promise<void>;
-  /** After the last one. @throws BackupError REPORT_FAILED */
-  ended(result: SessionResult, signal: AbortSignal): Promise<void>;
-}
+export type Reporter = Notifier;
+
+/** Notifiers of plugins by their names, and their arguments. */
+export type NotifierSettings = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 /** How runs are reported; each may be missing. */
 export interface ReportSettings {
@@ -16,6 +11,7 @@ export interface ReportSettings {
   readonly ping?: PingSettings | undefined;
   /** File for Prometheus' textfile collector. */
   readonly metrics?: string | undefined;
+  readonly notifiers?: NotifierSettings | undefined;
 }
 
 export interface MailSettings {
