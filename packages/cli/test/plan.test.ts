@@ -314,7 +314,7 @@ describe("a plan with mistakes", () => {
       oneMore("__proto__: 1"),
       "6:5: there is no option '__proto__'; see backup config example",
     ],
-    ["an unknown type", "actions:\n  - type: imp\n", "2:11: type takes one of: imap, file, samba, mysql"],
+    ["an unknown type", "actions:\n  - type: imp\n", "2:11: type takes one of: imap, file, samba, mysql, rclone"],
     ["no type", "actions:\n  - user: alice\n", "2:5: 'type' is missing"],
     [
       "an action that is a text",

@@ -30,7 +30,7 @@ export async function chooseCopier(
   signal: AbortSignal,
 ): Promise<Copier> {
   const { source, name, transport, onEvent } = options;
-  const isBetween = source.local === undefined && (await isThere(store, signal));
+  const isBetween = source.local === undefined && !source.isEntriesOnly && (await isThere(store, signal));
   if (isBetween && transport === "sftp") throw betweenHosts();
   if (transport !== "sftp") {
     const rsync = new TreeCopier(options);

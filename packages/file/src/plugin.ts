@@ -1,4 +1,13 @@
-import { BackupError, camelCase, checkHome, definePlugin } from "@backup/core";
+import {
+  type Arguments,
+  BackupError,
+  type PluginContext,
+  type RestoreDescription,
+  type Target,
+  camelCase,
+  checkHome,
+  definePlugin,
+} from "@backup/core";
 import { HOST_OPTIONS, SOURCE_HOST_OPTIONS, hostOf } from "@backup/transport-rsync/options";
 import { parseRemote } from "@backup/transport-rsync/remote";
 import { betweenOptions, checkBetween, connectedBy } from "./between-hosts.js";
@@ -16,6 +25,52 @@ const TRANSPORT = {
     describe: "How it is copied: by rsync, or entry by entry; default: rsync where both ends have it",
   },
 } as const;
+
+const RESTORE_WORDS = [
+  { name: "dest", describe: "The backup: directory here, or [user@]host:dir; only read" },
+  { name: "target", describe: "Directory that gets it, here, or [user@]host:dir; made if it is missing" },
+] as const;
+
+const RESTORE_OPTIONS = {
+  path: { type: "string", describe: "Only this file or directory of the backup" },
+  overwrite: { type: "boolean", describe: "Replace files of TARGET that differ" },
+  ...SOURCE_HOST_OPTIONS,
+  ...betweenOptions({ source: "TARGET", destination: "DEST" }),
+  ...HOST_OPTIONS,
+  ...TRANSPORT,
+} as const;
+
+type RestoreArguments = Arguments<typeof RESTORE_WORDS, typeof RESTORE_OPTIONS>;
+
+/** How a directory tree is brought back, whatever it was backed up from. */
+export const treeRestore = {
+  summary: "bring a directory tree back, or a part of it: adds what is missing there, and deletes nothing",
+  positionals: RESTORE_WORDS,
+  options: RESTORE_OPTIONS,
+  examples: [
+    ["backup restore file nas:alice /home/alice", "all that is missing there"],
+    ["backup restore file nas:alice /tmp/back --path Documents/letter.odt --snapshot 2026-11-01", "a file as it was"],
+  ],
+  check(args: RestoreArguments): void {
+    const { target, path, dest, srcsecret, srcpassphrase } = args;
+    if (target === "") throw new BackupError("USAGE", "TARGET is empty; name a directory (. is the one you are in)");
+    checkHome({ TARGET: target, "--srcsecret": srcsecret, "--srcpassphrase": srcpassphrase });
+    if (path === "" || path?.startsWith("/"))
+      throw new BackupError(
+        "USAGE",
+        "--path takes a path in the backup, as Documents/letter.odt, without a / before it",
+      );
+    checkBetween(args, [target, dest]);
+  },
+  async open(args: RestoreArguments, context: PluginContext): Promise<Target> {
+    const { target, path, overwrite, transport } = args;
+    const { openTreeTarget } = await import("./open-tree.js");
+    const plain = path?.replace(/\/+$/, "");
+    const by = connectedBy({ ...args, runonsrc: args.runondst, runondst: args.runonsrc });
+    const host = await hostOf(target, args, context);
+    return openTreeTarget({ target, path: plain, overwrite, transport, host, connectedBy: by });
+  },
+} satisfies RestoreDescription<RestoreArguments>;
 
 /** `backup file`: a directory with all that is in it, by rsync(1), or entry by entry. */
 export const filePlugin = definePlugin({
@@ -102,44 +157,7 @@ export const filePlugin = definePlugin({
   },
   list: async (looked) => (await import("./list-tree.js")).listTree(looked),
   verify: async (options) => (await import("./verify-tree.js")).verifyTree(options),
-  restore: {
-    summary: "bring a directory tree back, or a part of it: adds what is missing there, and deletes nothing",
-    positionals: [
-      { name: "dest", describe: "The backup: directory here, or [user@]host:dir; only read" },
-      { name: "target", describe: "Directory that gets it, here, or [user@]host:dir; made if it is missing" },
-    ],
-    options: {
-      path: { type: "string", describe: "Only this file or directory of the backup" },
-      overwrite: { type: "boolean", describe: "Replace files of TARGET that differ" },
-      ...SOURCE_HOST_OPTIONS,
-      ...betweenOptions({ source: "TARGET", destination: "DEST" }),
-      ...HOST_OPTIONS,
-      ...TRANSPORT,
-    },
-    examples: [
-      ["backup restore file nas:alice /home/alice", "all that is missing there"],
-      ["backup restore file nas:alice /tmp/back --path Documents/letter.odt --snapshot 2026-11-01", "a file as it was"],
-    ],
-    check(args) {
-      const { target, path, dest, srcsecret, srcpassphrase } = args;
-      if (target === "") throw new BackupError("USAGE", "TARGET is empty; name a directory (. is the one you are in)");
-      checkHome({ TARGET: target, "--srcsecret": srcsecret, "--srcpassphrase": srcpassphrase });
-      if (path === "" || path?.startsWith("/"))
-        throw new BackupError(
-          "USAGE",
-          "--path takes a path in the backup, as Documents/letter.odt, without a / before it",
-        );
-      checkBetween(args, [target, dest]);
-    },
-    async open(args, context) {
-      const { target, path, overwrite, transport } = args;
-      const { openTreeTarget } = await import("./open-tree.js");
-      const plain = path?.replace(/\/+$/, "");
-      const by = connectedBy({ ...args, runonsrc: args.runondst, runondst: args.runonsrc });
-      const host = await hostOf(target, args, context);
-      return openTreeTarget({ target, path: plain, overwrite, transport, host, connectedBy: by });
-    },
-  },
+  restore: treeRestore,
 });
 
 function hostOptionsGiven(args: object): readonly string[] {

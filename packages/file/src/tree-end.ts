@@ -16,6 +16,8 @@ import { type RawPath, placeIn, textOf } from "./raw-path.js";
 export interface TreeEnd extends AsyncDisposable {
   /** Absolute, where it is on this machine. */
   readonly local: string | undefined;
+  /** No program gets at it, and it is on no host: it has its entries one by one. */
+  readonly isEntriesOnly?: boolean;
   /** @throws BackupError as Host.connect */
   reach(signal: AbortSignal): Promise<Reach>;
   /** Its entries one by one. */

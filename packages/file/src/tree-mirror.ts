@@ -57,7 +57,7 @@ export class TreeMirror implements Mirror {
       await checkDirectory(local, name);
       const there = await store.reach?.(signal);
       if (there && !there.shell) await checkApart(local, there.directory);
-    } else {
+    } else if (!source.isEntriesOnly) {
       const there = await store.reach?.(signal);
       if (there?.shell) await checkApartThere(await source.reach(signal), there, signal);
     }

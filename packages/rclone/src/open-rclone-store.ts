@@ -44,7 +44,7 @@ export interface OpenedRemote {
  * Starts rclone for a remote.
  * @throws BackupError SECRET_MISSING, SECRET_UNREADABLE, TRANSPORT_MISSING
  */
-async function openRemoteDirectory(options: RcloneOptions, signal: AbortSignal): Promise<OpenedRemote> {
+export async function openRemoteDirectory(options: RcloneOptions, signal: AbortSignal): Promise<OpenedRemote> {
   const { address, env = process.env, onEvent = () => {}, timeoutMs = 60_000, bwlimit } = options;
   const found = await findConfig({
     remote: address.remote,

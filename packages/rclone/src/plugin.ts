@@ -1,6 +1,8 @@
 import { BackupError, checkHome, definePlugin, isBackupError } from "@backup/core";
 import { parseRclone } from "./rclone-address.js";
 
+export { rcloneSourcePlugin } from "./source-plugin.js";
+
 // What does the work is loaded when it is used: a list of all stores needs none of it.
 
 /** Silence after which a remote counts as lost, seconds. */

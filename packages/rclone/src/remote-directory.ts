@@ -53,34 +53,35 @@ export class RemoteDirectory {
 
   /** What is directly in a directory, `""` is the top; undefined: there is none. Links are left out where rclone knows them. */
   async entries(path: Path, signal: AbortSignal, { times = false } = {}): Promise<readonly Entry[] | undefined> {
-    const opt = { noMimeType: true, noModTime: !times };
-    const answer = await orMissing(
-      this.#call("operations/list", { fs: this.#fs(), remote: toRclone(path), opt }, signal),
-    );
-    if (answer === undefined) return undefined;
-    const list = answer["list"];
+    const listed = await this.listed(toRclone(path), signal, { times });
     const entries = new Map<string, Entry>();
-    for (const each of Array.isArray(list) ? (list as readonly Answer[]) : []) {
-      const raw = String(each["Name"]);
-      const name = fromRclone(raw);
+    for (const entry of listed ?? []) {
+      const name = fromRclone(entry.name);
       // What cannot be asked for by that name is not ours.
-      if (!isSafe(name) || name.includes("/") || toRclone(name) !== raw) continue;
-      entries.set(name, {
-        name,
-        isDirectory: each["IsDir"] === true,
-        size: Number(each["Size"]),
-        mtime: Date.parse(String(each["ModTime"])) || 0,
-      });
+      if (isSafe(name) && !name.includes("/") && toRclone(name) === entry.name) entries.set(name, { ...entry, name });
     }
-    return [...entries.values()];
+    return listed && [...entries.values()];
+  }
+
+  /** The same, with names as rclone writes them, whatever they are: also two that are alike. */
+  async listed(written: string, signal: AbortSignal, { times = false } = {}): Promise<readonly Entry[] | undefined> {
+    const opt = { noMimeType: true, noModTime: !times };
+    const answer = await orMissing(this.#call("operations/list", { fs: this.#fs(), remote: written, opt }, signal));
+    const list = answer?.["list"];
+    return answer && (Array.isArray(list) ? (list as readonly Answer[]) : []).map(entryOf);
+  }
+
+  /** One file or directory, by its path as rclone writes it. */
+  async status(written: string, signal: AbortSignal): Promise<Entry | undefined> {
+    const answer = await orMissing(this.#call("operations/stat", { fs: this.#fs(), remote: written }, signal));
+    const item = answer?.["item"];
+    return typeof item === "object" && item !== null ? entryOf(item as Answer) : undefined;
   }
 
   /** Whether there is a file, or a directory, of that name. */
   async typeOf(path: Path, signal: AbortSignal): Promise<"file" | "directory" | undefined> {
-    const answer = await orMissing(this.#call("operations/stat", { fs: this.#fs(), remote: toRclone(path) }, signal));
-    const item = answer?.["item"];
-    if (typeof item !== "object" || item === null) return undefined;
-    return (item as Answer)["IsDir"] === true ? "directory" : "file";
+    const status = await this.status(toRclone(path), signal);
+    return status && (status.isDirectory ? "directory" : "file");
   }
 
   /** SHA-256 as hexadecimal digits; undefined: it is not known. @throws BackupError NOT_FOUND */
@@ -94,11 +95,22 @@ export class RemoteDirectory {
   }
 
   /** The bytes of a file, or the first ones. @throws BackupError NOT_FOUND */
-  async *read(path: Path, signal: AbortSignal, first?: number): AsyncGenerator<Uint8Array> {
+  read(path: Path, signal: AbortSignal, first?: number): AsyncGenerator<Uint8Array> {
+    return this.readWritten(path, toRclone(path), signal, first);
+  }
+
+  /** The same of a file whose path rclone writes so; `path` is for messages. */
+  async *readWritten(path: Path, written: string, signal: AbortSignal, first?: number): AsyncGenerator<Uint8Array> {
+    // Of a path that rclone serves it knows none.
+    if (written.includes("\n"))
+      throw new BackupError(
+        "ITEM_UNREADABLE",
+        `${this.name}: a name with a line feed cannot be read: ${JSON.stringify(path)}`,
+      );
     const { calls, remote } = this.#options;
     const at = this.#options.path;
     const fs = `${remote}:${at.startsWith("/") ? "/" : ""}`;
-    const whole = [...at.split("/").filter((name) => name !== ""), toRclone(path)].join("/");
+    const whole = [...at.split("/").filter((name) => name !== ""), written].join("/");
     const open = (): Promise<IncomingMessage | undefined> =>
       this.#mapped(path, signal, () => calls.read({ fs, path: whole, first }, signal).catch(nothingIn));
     const answer = await retryTransient(open, { signal });
@@ -217,6 +229,15 @@ export class RemoteDirectory {
       throw faultError(error, { where: this.name, secrets: this.#options.secrets() });
     }
   }
+}
+
+function entryOf(answer: Answer): Entry {
+  return {
+    name: String(answer["Name"]),
+    isDirectory: answer["IsDir"] === true,
+    size: Number(answer["Size"]),
+    mtime: Date.parse(String(answer["ModTime"])) || 0,
+  };
 }
 
 function isMissing({ status, message }: RcloneFault): boolean {

@@ -2,7 +2,7 @@ import { type LoadedPlugin, PluginRegistry, localStorePlugin } from "@backup/cor
 import { filePlugin } from "@backup/file/plugin";
 import { imapPlugin } from "@backup/imap/plugin";
 import { mysqlPlugin } from "@backup/mysql/plugin";
-import { rcloneStorePlugin } from "@backup/rclone/plugin";
+import { rcloneSourcePlugin, rcloneStorePlugin } from "@backup/rclone/plugin";
 import { sambaPlugin } from "@backup/samba/plugin";
 import { sshStorePlugin } from "@backup/transport-rsync/plugin";
 
@@ -12,6 +12,7 @@ const BUILT_IN: readonly LoadedPlugin[] = [
   { plugin: filePlugin },
   { plugin: sambaPlugin },
   { plugin: mysqlPlugin },
+  { plugin: rcloneSourcePlugin },
   // Before that for hosts, for which rclone:… is a host's name.
   { plugin: rcloneStorePlugin },
   { plugin: sshStorePlugin },
