@@ -66,7 +66,7 @@ describe("the example in bash", () => {
     expect(help).toMatchObject({ code: 0, stderr: "" });
     expect(help.stdout).toMatch(/--only +Only the repository of this name; repeatable/);
     const listed = await runBackup(["plugins", "--plugin", "backup-source-git"], env);
-    expect(listed.stdout).toContain(`git    source  1.0.0    ${at("backup-source-git")}\n    --only\n`);
+    expect(listed.stdout.replaceAll(/ +/g, " ")).toContain(`git source 1.0.0 ${at("backup-source-git")}\n --only\n`);
     const lacking = await runBackup(["plugins", "--plugin", "backup-source-none"], env);
     expect(lacking).toMatchObject({
       code: 2,
