@@ -12,7 +12,7 @@ import { REMOTE, leftovers, openRemote, runRemote } from "./support/remote.js";
 import { type TemporaryDirectory, temporaryDirectory } from "./support/temporary-directory.js";
 import { flip, messagesIn } from "./support/wreck.js";
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 let server: MailServer;
 let directory: TemporaryDirectory;

@@ -191,7 +191,7 @@ describe.each(Object.entries<RemoteKind>(REMOTE))("%s", (key, kind) => {
       { inode: three[0]?.inode, links: 2 },
       { inode: three[0]?.inode, links: 2 },
     ]);
-  }, 180_000);
+  }, 600_000);
 
   it("writes nothing in a dry run, and keeps what was deleted when asked to", async () => {
     await change(async (appender) => {
@@ -211,7 +211,7 @@ describe.each(Object.entries<RemoteKind>(REMOTE))("%s", (key, kind) => {
     expect(inbox?.messages.map(({ uid }) => uid)).toContain(3);
     expect(done(await mirror("a"))).toMatchObject({ added: 0, removed: 1, kept: 0 });
     await expectMirrored("a");
-  }, 180_000);
+  }, 600_000);
 
   it("takes any name of a directory for what it is", async () => {
     const name = `-rf it's a "name" $(touch x) \`touch y\` ; * ~ %41 \\ # ünï 日本語/-o deep`;

@@ -224,6 +224,7 @@ describe("backup imap --watch", () => {
     await said(watching, '"type":"watch"');
     expect(events(watching).map(({ type }) => type)).toEqual([
       "start",
+      "lease",
       "collection",
       "plan",
       "progress",
@@ -239,7 +240,7 @@ describe("backup imap --watch", () => {
     expect(
       events(watching)
         .map(({ type }) => type)
-        .slice(6),
+        .slice(7),
     ).toEqual(["end", "watch-end"]);
   });
 

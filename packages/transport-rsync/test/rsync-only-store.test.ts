@@ -84,7 +84,7 @@ describe.each([
   ["rrsync", restrictedShell, "sub/dest"],
 ] as const)("RsyncOnlyStore through %s as a Store", (_name, shellIn, directory) => {
   // Most of the time they wait for the next second.
-  for (const { name, run } of storeSuite) it.concurrent(name, () => run(fixture(shellIn, directory)), 120_000);
+  for (const { name, run } of storeSuite) it.concurrent(name, () => run(fixture(shellIn, directory)), 600_000);
 });
 
 describe("a destination that only rsync reaches", () => {
