@@ -37,6 +37,10 @@ npm run bench -- --restore [--rounds N] [--messages N] [--scale F] [--rtt A,B] [
 npm run bench -- --history [--rounds N] [--messages N] [--rtt A,B] [--cache DIR]
                   snapshots of an account in which nothing changed (100000 small messages), here beside cp -al, and on
                   a host at these distances (40)
+npm run bench -- --trees [--scale F] [--only A,B] [--rtt A,B] [--cache DIR]
+  a tree of 100,000 files (5 GB) to a host by ssh: initial, unchanged, its top directory renamed, some files moved and edited
+  --only A,B      of backup, rsync, "rsync --fuzzy", rclone, restic (all); rclone takes some 50 ms for a file
+  --rtt A,B       milliseconds of a round trip to the host, each in turn (0)
 npm run bench -- --fleet [--rounds N] [--accounts N] [--mailboxes N] [--rtt A] [--cache DIR]
   what a queue costs: enqueueing accounts (100000), jobs that do nothing; and small mailboxes (60) by one worker and by three,
   at this distance (100)
@@ -74,6 +78,7 @@ export const readOptions = (argv) => {
       restore: { type: "boolean", default: false },
       history: { type: "boolean", default: false },
       fleet: { type: "boolean", default: false },
+      trees: { type: "boolean", default: false },
       accounts: { type: "string", default: "100000" },
       mailboxes: { type: "string", default: "60" },
       rtt: { type: "string" },
@@ -111,6 +116,8 @@ export const readOptions = (argv) => {
     restore: values.restore,
     history: values.history,
     fleet: values.fleet,
+    trees: values.trees,
+    scale,
     accounts: Math.ceil(positive("--accounts", values.accounts)),
     mailboxes: Math.ceil(positive("--mailboxes", values.mailboxes)),
     rtts: (values.rtt ?? defaults.rtt).split(",").map((text) => (text === "0" ? 0 : positive("--rtt", text))),

@@ -8,6 +8,7 @@ import { runHistory } from "../bench/history.mjs";
 import { runRemote } from "../bench/remote-run.mjs";
 import { runRestore } from "../bench/restore-run.mjs";
 import { run } from "../bench/run.mjs";
+import { runTrees } from "../bench/trees-run.mjs";
 import { runVerify } from "../bench/verify-run.mjs";
 
 /** The Debian package of every program that must be there, and of those that are compared. */
@@ -37,7 +38,8 @@ const executable = (path) => {
 };
 
 /** @param {import("../bench/options.mjs").Options} options */
-const benchmarkOf = ({ history, verify, restore, remote, fleet }) => {
+const benchmarkOf = ({ history, verify, restore, remote, fleet, trees }) => {
+  if (trees) return runTrees;
   if (fleet) return runFleet;
   if (history) return runHistory;
   if (verify) return runVerify;
