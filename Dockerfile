@@ -19,9 +19,12 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY LICENSE tsconfig.base.json ./
 COPY packages packages
 COPY scripts scripts
+# Set, to anything, by whoever runs `backup fleet` in it: a queue, and a page that shows it, are as large as all the rest.
+ARG FLEET=""
 # What is left is what runs, readable by every user whatever the umask of the checkout.
 RUN npx tsc -b packages/cli packages/fleet \
  && node scripts/bundle.mjs \
+ && if [ -z "$FLEET" ]; then rm -r packages/fleet; fi \
  && npm prune --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
  && find . -name '*.map' -delete \
  && find node_modules packages/*/node_modules '(' -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' ')' -delete \

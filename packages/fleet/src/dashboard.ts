@@ -1,12 +1,11 @@
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 import { createBullBoard } from "@bull-board/api";
 import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
 import { HonoAdapter } from "@bull-board/hono";
 import { serve as serveHono } from "@hono/node-server";
 import { serveStatic } from "@hono/node-server/serve-static";
 import { Hono } from "hono";
-import { type Listening, cannotListen } from "./http.js";
+import { type Listening, cannotListen, listening } from "./http.js";
 import type { Queues } from "./queues.js";
 
 /** A page that shows the queues and changes nothing, until it is disposed of. @throws BackupError USAGE where it cannot listen */
@@ -30,13 +29,7 @@ export async function serveDashboard(
   } catch (error) {
     throw cannotListen(error, { host, port });
   }
-  const { address, port: actual } = server.address() as AddressInfo;
-  return {
-    url: `http://${address.includes(":") ? `[${address}]` : address}:${actual}/`,
-    async [Symbol.asyncDispose]() {
-      server.close();
-      if ("closeAllConnections" in server) server.closeAllConnections();
-      await once(server, "close");
-    },
-  };
+  return listening(server, () => {
+    if ("closeAllConnections" in server) server.closeAllConnections();
+  });
 }

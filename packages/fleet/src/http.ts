@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Server as NetServer } from "node:net";
 import { BackupError, systemCode } from "@backup/core";
 
 export interface Listening {
@@ -38,12 +38,17 @@ export async function serve(
   } catch (error) {
     throw cannotListen(error, { host, port });
   }
-  const { address, port: actual } = server.address() as AddressInfo;
+  return listening(server, () => server.closeAllConnections());
+}
+
+/** A server that listens, until it is disposed of. */
+export function listening(server: NetServer, drop: () => void): AsyncDisposable & { readonly url: string } {
+  const { address, port } = server.address() as AddressInfo;
   return {
-    url: `http://${address.includes(":") ? `[${address}]` : address}:${actual}/`,
+    url: `http://${address.includes(":") ? `[${address}]` : address}:${port}/`,
     async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
       server.close();
+      drop();
       await once(server, "close");
     },
   };
