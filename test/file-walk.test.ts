@@ -138,7 +138,8 @@ describe.each(WAYS)("$name", ({ open, isText }) => {
       if (day === 2) await chmod(join(source, "mode"), 0o600);
       if (day > 1) tree.change(12, day < 3);
       await mkdir(join(source, "quiet"), { recursive: true });
-      await writeFile(join(source, "quiet/new"), `${day}`);
+      // Of another size each day: days here may be of the same second.
+      await writeFile(join(source, "quiet/new"), "new".repeat(day));
       const result = await backUp(opened, "--hist", `--histdate=2026-11-0${day}`, "--allow-deletes");
       expect(result.code, `day ${day}: ${result.stderr}${result.stdout}`).toBe(0);
       const copy = place();
