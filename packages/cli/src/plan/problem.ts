@@ -17,11 +17,15 @@ const LIMIT = 20;
 
 /** PLAN_INVALID, and what it says one by one. */
 export class PlanInvalid extends BackupError {
-  readonly problems: readonly Problem[];
+  readonly #problems: readonly Problem[];
 
   constructor(message: string, problems: readonly Problem[]) {
     super("PLAN_INVALID", message);
-    this.problems = problems;
+    this.#problems = problems;
+  }
+
+  get problems(): readonly Problem[] {
+    return this.#problems;
   }
 }
 
