@@ -30,7 +30,7 @@ const KINDS: readonly (RemoteKind & { readonly user: string; readonly rounds: nu
   { ...REMOTE.rsync, user: "rsync", rounds: roundsOf(8) },
   { ...REMOTE.sftp, user: "sftp", rounds: roundsOf(8) },
   // Each of its rounds takes several seconds: a connection for each request.
-  { ...REMOTE.rrsync, user: "rrsync", rounds: roundsOf(8) },
+  { ...REMOTE.rrsync, user: "rrsync", rounds: roundsOf(4) },
 ];
 
 let server: MailServer;

@@ -20,6 +20,23 @@ export async function run(command, args, options = {}) {
 }
 
 /**
+ * The same for a program that runs beside others: what it writes is not shown but returned.
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @returns {Promise<{ code: number, text: string }>}
+ */
+export async function runAside(command, args) {
+  const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+  let text = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (data) => {
+      text += data;
+    });
+  const [code] = await once(child, "close");
+  return { code: code ?? 1, text };
+}
+
+/**
  * The same for a program that has to succeed.
  * @param {string} command
  * @param {readonly string[]} args

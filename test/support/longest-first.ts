@@ -1,4 +1,4 @@
-import { relative } from "node:path";
+import { basename } from "node:path";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /**
@@ -6,18 +6,26 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
  * what it has run before, and goes by the size of the others.
  */
 const LONGEST = [
-  "matrix",
-  "kill",
-  "history",
   "remote-kill",
-  "image",
-  "remote-bad-input",
+  "history",
   "file",
-  "restore-kill",
-  "restore",
-  "soak",
+  "remote",
+  "matrix",
+  "remote-bad-input",
+  "kill",
+  "file-walk",
+  "image",
+  "looking",
   "verify",
-  "file-history",
+  "rsync-only-store",
+  "watch-imap",
+  "bad-input",
+  "restore",
+  "fleet",
+  "restore-kill",
+  "prune",
+  "ls",
+  "file-back",
 ];
 
 export class LongestFirst extends BaseSequencer {
@@ -28,8 +36,7 @@ export class LongestFirst extends BaseSequencer {
   }
 }
 
-function rank({ moduleId, project }: TestSpecification): number {
-  const path = relative(project.config.root, moduleId);
-  const at = LONGEST.findIndex((name) => path === `test/${name}.test.ts`);
+function rank({ moduleId }: TestSpecification): number {
+  const at = LONGEST.indexOf(basename(moduleId, ".test.ts"));
   return at < 0 ? LONGEST.length : at;
 }
