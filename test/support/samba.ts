@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Daemon, startDaemon } from "./daemon.js";
 import { freePorts } from "./free-port.js";
+import { killAll, killTree } from "./process-tree.js";
 import { type Ended, runProgram } from "./run-program.js";
 
 /** A private Samba below a directory; its users are accounts that every Debian has. */
@@ -84,8 +85,15 @@ export async function sambaAt(options: SambaOptions): Promise<Samba> {
     });
   };
   const stop = async (): Promise<void> => {
-    await daemon?.stop();
+    if (daemon === undefined) return;
+    await daemon.stop();
     daemon = undefined;
+    // smbd starts it as a daemon of its own, and leaves it behind.
+    const pid = Number(await readFile(at("pid/samba-dcerpcd.pid"), "utf8").catch(() => ""));
+    const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    if (!command.includes(smbConf)) return;
+    await killTree(pid);
+    killAll([pid]);
   };
   return {
     directory,
