@@ -299,6 +299,8 @@ describe("a fleet", { timeout: 180_000 }, () => {
     expect((await fleet("worker", "--until-empty")).code).toBe(0);
     const { failed } = await statusOf(redis.url);
     expect(failed).toMatchObject([{ reason: expect.stringMatching(/this is no job of backup fleet/), runs: 1 }]);
+    // Nor does it stand in the way of whoever names another one.
+    expect(await fleet("retry", "nobody")).toMatchObject({ code: 0, stdout: "0 jobs retried\n" });
     await (await queues.of("localhost").getFailed())[0]?.remove();
     connection.disconnect();
   });

@@ -105,6 +105,16 @@ describe("a list of accounts", () => {
     await expect(read(text)).rejects.toThrow(says);
   });
 
+  it("that is not there is said to be so, and how one begins", async () => {
+    const reading = readAccounts(join(directory.path, "none.csv"), {
+      dryRun: false,
+      env: {},
+      plugins: pluginsWith([]),
+      signal: new AbortController().signal,
+    });
+    await expect(reading).rejects.toThrow(/none\.csv does not exist; its first line is as user,destination,server$/);
+  });
+
   it("with thousands of wrong rows names each of them", async () => {
     const rows = Array.from(
       { length: 3000 },

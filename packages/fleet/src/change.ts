@@ -1,6 +1,6 @@
 import type { Job } from "bullmq";
 import { BackupError } from "@backup/core";
-import type { AccountJob } from "./account.js";
+import { type AccountJob, isAccountJob } from "./account.js";
 import { KEYS } from "./keys.js";
 import type { Queues } from "./queues.js";
 import { readRegistry } from "./registry.js";
@@ -39,7 +39,9 @@ async function jobsOf(
   for (let start = 0; ; start += PORTION) {
     // What the type calls the base of a job is one.
     const jobs = (await get(start, start + PORTION - 1)) as readonly Job<AccountJob>[];
-    found.push(...jobs.filter(({ data }) => wanted.size === 0 || wanted.has(data.account.name)));
+    found.push(
+      ...jobs.filter(({ data }) => wanted.size === 0 || (isAccountJob(data) && wanted.has(data.account.name))),
+    );
     if (jobs.length < PORTION) return found;
   }
 }
@@ -55,7 +57,7 @@ export async function forget(queues: Queues, names: Names): Promise<number> {
   if (missing !== undefined)
     throw new BackupError(
       "NOT_FOUND",
-      `the queue knows no account '${missing}'; backup fleet status --json lists them`,
+      `the queue knows no account '${missing}'; its name is that of its action, as 'USER → DESTINATION'`,
     );
   for (const [id, { host }] of found) {
     const queue = queues.of(host);

@@ -20,6 +20,9 @@ export interface AnswerLine {
   readonly literals?: readonly Buffer[];
 }
 
+/** Sets of flags that are remembered. */
+const MOST_SETS = 1000;
+
 /** Longer ones are none of ours: flags of a message, mostly few. */
 const LONGEST = 2000;
 
@@ -61,6 +64,8 @@ export class UsualRows {
     const known = this.#flags.get(text);
     if (known) return known;
     const flags = new Set(text.split(" ").filter((flag) => flag !== ""));
+    // A mailbox has some dozens; a server that makes up others is not remembered for ever.
+    if (this.#flags.size >= MOST_SETS) this.#flags.clear();
     this.#flags.set(text, flags);
     return flags;
   }

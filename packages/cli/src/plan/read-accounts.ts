@@ -24,7 +24,11 @@ interface Row {
 }
 
 /** Of the size of about a million accounts at most. */
-const ACCOUNTS: TextFile = { what: "list of accounts", limit: 256 * 1024 * 1024 };
+const ACCOUNTS: TextFile = {
+  what: "list of accounts",
+  limit: 256 * 1024 * 1024,
+  hint: "its first line is as user,destination,server",
+};
 
 /**
  * Reads accounts of a CSV file (RFC 4180): the first line names the columns, which are keys of a plan's actions; `type`

@@ -15,7 +15,11 @@ export interface ReadPlanOptions {
 }
 
 /** Of the size of some ten thousand actions at most. */
-const PLAN: TextFile = { what: "plan", limit: 4 * 1024 * 1024 };
+const PLAN: TextFile = {
+  what: "plan",
+  limit: 4 * 1024 * 1024,
+  hint: "backup config example prints one to begin with",
+};
 
 /**
  * Reads a plan file: YAML, checked against the schema and for what a schema cannot say.

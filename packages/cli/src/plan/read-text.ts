@@ -6,15 +6,17 @@ import { planInvalid } from "./problem.js";
 export interface TextFile {
   readonly what: string;
   readonly limit: number;
+  /** What to do where there is none. */
+  readonly hint: string;
 }
 
 /** Whole text of a file. @throws BackupError USAGE where it cannot be read, PLAN_INVALID where it is too large or no UTF-8 */
-export async function readText(file: string, { what, limit }: TextFile): Promise<string> {
+export async function readText(file: string, { what, limit, hint }: TextFile): Promise<string> {
   let bytes: Buffer;
   try {
     bytes = await readFile(file);
   } catch (error) {
-    throw new BackupError("USAGE", `the ${what} ${file} ${reason(error)}`, { cause: error });
+    throw new BackupError("USAGE", `the ${what} ${file} ${reason(error, hint)}`, { cause: error });
   }
   const position = { line: 1, column: 1 };
   if (bytes.length > limit) throw planInvalid(file, [{ position, text: `this is too large to be a ${what}` }]);
@@ -26,8 +28,8 @@ export async function readText(file: string, { what, limit }: TextFile): Promise
   }
 }
 
-function reason(error: unknown): string {
+function reason(error: unknown, hint: string): string {
   const code = systemCode(error) ?? "unknown error";
-  if (code === "ENOENT" || code === "ENOTDIR") return "does not exist; backup config example prints one to begin with";
+  if (code === "ENOENT" || code === "ENOTDIR") return `does not exist; ${hint}`;
   return code === "EISDIR" ? "is a directory; name a file" : `cannot be read (${code})`;
 }
