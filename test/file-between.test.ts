@@ -177,6 +177,20 @@ describe("through this machine", () => {
     expect(await differencesOf(source, dest)).toBe("");
   });
 
+  it("waits for a destination that is slower", { timeout: 120_000 }, async () => {
+    await using slow = await startTwoHosts();
+    // Those that rsync(1) runs there beside itself: the one that writes, and what it takes for ssh(1).
+    const pause = "for s in STOP CONT; do pkill -$s -x -P $p rsync; kill -$s $p; sleep 0.2; done";
+    const script = `/usr/bin/rsync "$@" <&0 & p=$!; while kill -0 $p; do ${pause}; done 2>/dev/null; wait $p`;
+    await slow.putProgram("dest", "rsync", `case "$1" in --rsh=*) ${script};; *) exec /usr/bin/rsync "$@";; esac`);
+    const { source, dest, args } = places("tree", slow);
+    await fill(source, 4, 8 * 1024 * 1024);
+    const result = await runBackup(["file", ...args, "--json"], slow.env);
+    expect(result.code, result.stdout + result.stderr).toBe(0);
+    expect(reportOf(result)).toMatchObject({ added: 4, bytes: 4 * 8 * 1024 * 1024 });
+    expect(await differencesOf(source, dest)).toBe("");
+  });
+
   describe("does nothing at the source that was not meant", () => {
     afterEach(() => hosts.putProgram("dest", "rsync", 'exec /usr/bin/rsync "$@"'));
 

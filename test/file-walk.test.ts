@@ -258,13 +258,17 @@ it("works in directories that may not be written, as whoever owns them, and name
     "--transport=sftp",
     "--json",
   ];
-  const asNobody = (): Promise<number> =>
+  const asNobody = (): Promise<{ readonly code: number; readonly stdout: string }> =>
     run("setpriv", [...nobody, ...command], { env: { PATH: process.env.PATH, HOME: home.path } }).then(
-      () => 0,
-      (error: { readonly code: number }) => error.code,
+      ({ stdout }) => ({ code: 0, stdout }),
+      (error: { readonly code: number; readonly stdout: string }) => error,
     );
+  const expectEnd = async (code: number): Promise<void> => {
+    const result = await asNobody();
+    expect(result.code, result.stdout).toBe(code);
+  };
   await chmod(home.path, 0o755);
-  expect(await asNobody()).toBe(0);
+  await expectEnd(0);
   await open(0o755);
   await rm(join(source, "fixed/goes"));
   await rm(join(source, "fixed/deep"), { recursive: true });
@@ -273,13 +277,28 @@ it("works in directories that may not be written, as whoever owns them, and name
   await run("chown", ["-R", "nobody", source]);
   await open(0o555);
   // Only its mode is to be sent.
-  expect(await asNobody()).toBe(0);
+  await expectEnd(0);
   await appendFile(join(source, "later"), "more");
-  expect(await asNobody()).toBe(3);
+  await expectEnd(3);
   await chmod(join(source, "later"), 0o644);
-  expect(await asNobody()).toBe(0);
+  await expectEnd(0);
   expect(await differencesOf(source, dest, CARRIED)).toBe("");
   expect((await readdir(join(dest, "fixed"))).toSorted()).toEqual(["new", "stays"]);
+
+  // A directory of the same mode and time, with something else in it.
+  const { mtime } = await stat(join(source, "fixed"));
+  await writeFile(join(source, "fixed/newer"), "newer");
+  await rm(join(source, "fixed/new"));
+  await run("chown", ["-R", "nobody", source]);
+  await utimes(join(source, "fixed"), mtime, mtime);
+  await expectEnd(0);
+  expect(await differencesOf(source, dest, CARRIED)).toBe("");
+  // Closed at the destination alone.
+  await open(0o755);
+  await rm(join(source, "fixed/newer"));
+  await utimes(join(source, "fixed"), mtime, mtime);
+  await expectEnd(0);
+  expect(await differencesOf(source, dest, CARRIED)).toBe("");
 });
 
 const PATTERNS: readonly (readonly string[])[] = [

@@ -28,6 +28,8 @@ export class WalkActor {
   readonly #options: WalkActorOptions;
   /** Directories whose attributes are set when all in them is done. */
   readonly #touched = new Map<RawPath, TreeEntry>();
+  /** Directories that this user may work in, or will when it is done. */
+  readonly #open = new Map<RawPath, Promise<unknown>>();
 
   constructor(options: WalkActorOptions) {
     this.#options = options;
@@ -40,8 +42,7 @@ export class WalkActor {
     if (isEqual) return onItem(itemOf(change));
     if (entry.type === "dir" && there?.type === "dir") {
       this.#touched.set(entry.path, entry);
-      if ((there.mode & OWN) !== OWN && entry.path !== "")
-        await this.#trying(entry, () => to.setAttributes({ ...there, mode: there.mode | OWN }, signal));
+      await this.#opened(there);
       return onItem(itemOf(change));
     }
     if (action === "attributes") {
@@ -50,9 +51,14 @@ export class WalkActor {
     }
     if (isNew && there && (there.type === "dir") !== (entry.type === "dir") && !(await this.#makeWay(change)))
       return undefined;
-    if (parent) this.#touched.set(parent.path, parent);
+    if (parent) {
+      this.#touched.set(parent.path, parent);
+      // One that differs was opened before anything in it; one that does not is there as it is in the source.
+      await this.#opened(parent);
+    }
     if (entry.type === "dir") {
       this.#touched.set(entry.path, entry);
+      this.#open.set(entry.path, Promise.resolve());
       if (await this.#trying(entry, () => to.makeDirectory(entry.path, signal))) await onItem(itemOf(change));
     } else if (entry.type === "link") {
       if (await this.#trying(entry, () => to.writeLink(entry, signal))) await onItem(itemOf(change));
@@ -64,8 +70,8 @@ export class WalkActor {
   async remove(changes: readonly Change[]): Promise<void> {
     const { to, signal } = this.#options;
     const closed = new Map<RawPath, TreeEntry>();
-    for (const { entry, parent } of changes)
-      for (const each of [entry, parent])
+    for (const { entry, within } of changes)
+      for (const each of [entry, within])
         if (each?.type === "dir" && (each.mode & OWN) !== OWN) closed.set(each.path, each);
     await this.#together([...closed.values()], (each) =>
       this.#trying(each, () => to.setAttributes({ ...each, mode: each.mode | OWN }, signal)),
@@ -106,6 +112,7 @@ export class WalkActor {
     const { to, isTopKept, signal } = this.#options;
     const touched = [...this.#touched.values()].filter(({ path }) => path !== "" || !isTopKept);
     this.#touched.clear();
+    this.#open.clear();
     for (const level of byDepth(touched, ({ path }) => path))
       await this.#together(level, (entry) => this.#trying(entry, () => to.setAttributes(entry, signal)));
   }
@@ -147,6 +154,21 @@ export class WalkActor {
       if (entry.type === "dir") await this.#removeAll(entry);
       else await this.#remove({ action: "delete", isNew: false, entry, there: entry, parent: undefined });
     await this.#remove({ action: "delete", isNew: false, entry: directory, there: directory, parent: undefined });
+  }
+
+  /** Makes a directory one that its owner may work in. */
+  async #opened(directory: TreeEntry): Promise<void> {
+    const { to, signal } = this.#options;
+    const { path, mode } = directory;
+    let opened = this.#open.get(path);
+    if (!opened) {
+      const isClosed = (mode & OWN) !== OWN && path !== "";
+      opened = isClosed
+        ? this.#trying(directory, () => to.setAttributes({ ...directory, mode: mode | OWN }, signal))
+        : Promise.resolve();
+      this.#open.set(path, opened);
+    }
+    await opened;
   }
 
   async #together<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {

@@ -14,6 +14,8 @@ export interface Change extends Pick<Itemized, "action" | "isNew"> {
   readonly there: TreeEntry | undefined;
   /** The directory that it is in, where the source has that. */
   readonly parent: TreeEntry | undefined;
+  /** What is deleted: the directory that it is in, as the destination has it. */
+  readonly within?: TreeEntry | undefined;
   /** Told because all is to be told. */
   readonly isEqual?: boolean;
 }
@@ -115,7 +117,7 @@ class Walker {
     }
     await Promise.all(files.map((each) => this.#slots.run(() => this.tell(each))));
     if (!isGoneTold) return;
-    for (const there of others.values()) await this.#gone(there, pair.source);
+    for (const there of others.values()) await this.#gone(there, { parent: pair.source, within: pair.there });
   }
 
   /** Tells of one entry of the source, unless it is as it should be. */
@@ -123,7 +125,7 @@ class Walker {
     const { comparison, isAllTold, isGoneTold, isOnlyMissing, onChange } = this.#walk;
     if (isOnlyMissing && there && (source.type !== "dir" || there.type !== "dir")) return undefined;
     const isInTheWay = there !== undefined && (there.type === "dir") !== (source.type === "dir");
-    if (isInTheWay && isGoneTold) await this.#gone(there, parent);
+    if (isInTheWay && isGoneTold) await this.#gone(there, { parent });
     const difference = differenceOf(source, there, comparison);
     if (!difference && !isAllTold) return undefined;
     if (!difference)
@@ -148,7 +150,7 @@ class Walker {
   }
 
   /** Tells of what the destination alone has. @returns whether nothing of it is to stay */
-  async #gone(there: TreeEntry, parent: TreeEntry | undefined): Promise<boolean> {
+  async #gone(there: TreeEntry, { parent, within }: Partial<Pick<Change, "parent" | "within">>): Promise<boolean> {
     const { rules, to, onChange, signal } = this.#walk;
     throwIfAborted(signal);
     if (there.path === LOST_AND_FOUND || rules.isLeftOut(there.path, there.type === "dir")) return false;
@@ -156,10 +158,10 @@ class Walker {
     if (there.type === "dir" && to) {
       let isAll = true;
       for (const entry of (await this.#list(to, there.path)) ?? [])
-        if (!(await this.#gone(entry, undefined))) isAll = false;
+        if (!(await this.#gone(entry, { within: there }))) isAll = false;
       if (!isAll) return false;
     } else if (there.type === "file") this.totals.deletedRegular++;
-    await onChange({ action: "delete", isNew: false, entry: there, there, parent });
+    await onChange({ action: "delete", isNew: false, entry: there, there, parent, within });
     return true;
   }
 

@@ -153,6 +153,8 @@ function argumentsOf({ from, to, by, options }: RsyncThere): readonly string[] {
     remoteArgument({ target, directory, direction, isSecluded: false });
   const source = by === "here" ? NAMELESS : by === "source" ? withSlash(from.directory) : far(from, "pull");
   const target = by === "source" ? far(to, "push") : withSlash(to.directory);
+  // The programs of RELAY do not wait and try again where a write would block, as ssh(1) does.
+  const blocking = by === "here" ? ["--blocking-io"] : [];
   // Each line as a whole: what else is printed there comes between them.
-  return [`--rsh=${remoteShellOption(shell)}`, "--outbuf=L", ...options, "--", source, target];
+  return [`--rsh=${remoteShellOption(shell)}`, ...blocking, "--outbuf=L", ...options, "--", source, target];
 }
