@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readFile, readdir, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -182,7 +182,9 @@ describe("a notifier", () => {
     expect(await runBackup(action())).toMatchObject({ code: 0 });
     await runBackup(action(), { NOTE_FILE: at("log"), NOTE_ONLY_BAD: "yes" });
     expect(await readFile(at("log"), "utf8")).toBe("started\nok notes\nstarted\n");
-    expect((await runBackup(["plugins", ...toNotes()])).stdout).toMatch(/^note +notifier /m);
+    expect((await runBackup(["plugins", ...toNotes()])).stdout).toMatch(
+      /^note +notifier .*\n {4}NOTE_FILE NOTE_ONLY_BAD\n/m,
+    );
   });
 
   it("that fails is told, and costs exit status 4 and no backup", async () => {
@@ -216,6 +218,110 @@ reports:
   });
 });
 
+describe("a notifier like those that come along", () => {
+  /** Its options are declared as mail, ping and metrics declare theirs. */
+  const text = `import { appendFile } from "node:fs/promises";
+  import { BackupError, definePlugin } from "@backup/core";
+  export default definePlugin({
+    kind: "notifier", name: "chat", summary: "lines in a file", short: "room",
+    options: {
+      room: { type: "string", isRequired: true, variable: "CHAT_ROOM_FILE", describe: "where", pattern: "^/", takes: "takes a room" },
+      people: { type: "string", array: true, describe: "who" },
+      tls: { type: "boolean", default: null, describe: "whether" },
+      style: { type: "string", choices: ["long", "short"], describe: "how" },
+      token: { type: "string", isSecret: true, describe: "a file" },
+    },
+    check({ people }) {
+      for (const one of people) if (!/^[a-z]+$/.test(one)) throw new BackupError("USAGE", "--people takes names, and " + one + " is none");
+    },
+    open: async ({ room, people, tls, style }, { secret }) => {
+      const token = await secret({ partner: "chat", extensions: [".token"], option: "token" });
+      let tries = 0;
+      return {
+        name: "chat in " + room,
+        async ended(result) {
+          if (++tries < 2) throw new BackupError("REPORT_FAILED", "it is busy", { transient: true });
+          await appendFile(room, [people, tls, style, token.reveal().length, tries].join("|") + "\\n");
+        },
+      };
+    },
+  });`;
+  const command = (): string[] => ["--plugin", NOTES, "--plugin", at("chat.mjs"), "notes", at("notes.json"), at("d")];
+  const planOf = (reports: string): Promise<string> =>
+    write(
+      "plan.yaml",
+      `plugins: [${NOTES}, ./chat.mjs]
+actions: [{ type: notes, file: ${at("notes.json")}, destination: ${at("d")} }]
+reports:
+  chat: ${reports}
+`,
+    );
+  beforeEach(async () => {
+    await write("chat.mjs", text);
+    await writeFile(at("token"), "hunter2", { mode: 0o600 });
+  });
+
+  it("comes along: mail, ping and metrics are listed as any plugin is", async () => {
+    const { stdout } = await runBackup(["plugins", "--plugin", at("chat.mjs")]);
+    expect(stdout).toMatch(
+      /^mail +notifier .*\n {4}MAIL_TO MAIL_FROM MAIL_URL MAIL_PASSWORD_FILE MAIL_SSL MAIL_TLS_CA /m,
+    );
+    expect(stdout).toMatch(/^ping +notifier .*\n {4}PING_URL PING_START_URL PING_SUCCESS_URL PING_FAIL_URL\n/m);
+    expect(stdout).toMatch(/^metrics +notifier .*\n {4}METRICS_FILE\n/m);
+    expect(stdout).toMatch(/^chat +notifier .*\n {4}CHAT_ROOM_FILE CHAT_PEOPLE CHAT_TLS CHAT_STYLE CHAT_TOKEN\n/m);
+  });
+
+  it("is asked for by the option that it needs, and tried again after what may go away", async () => {
+    expect(await runBackup(command(), { CHAT_PEOPLE: "?", CHAT_TLS: "?" })).toMatchObject({ code: 0, stderr: "" });
+    const env = { CHAT_ROOM_FILE: at("log"), CHAT_TOKEN: at("token"), CHAT_PEOPLE: "a, b", CHAT_TLS: "no" };
+    expect(await runBackup(command(), env)).toMatchObject({ code: 0, stderr: "" });
+    expect(await readFile(at("log"), "utf8")).toBe("a,b|false||7|2\n");
+  });
+
+  it.each([
+    [{ CHAT_PEOPLE: "a,B" }, "CHAT_PEOPLE takes names, and B is none"],
+    [{ CHAT_TLS: "maybe" }, "CHAT_TLS takes 1, yes, true, 0, no or false, and 'maybe' is none of them"],
+    [{ CHAT_STYLE: "wide" }, "CHAT_STYLE takes long or short, and 'wide' is neither"],
+    [{ CHAT_TOKEN: "hunter2" }, "CHAT_TOKEN must be an absolute path; what it holds is none"],
+    [
+      { CHAT_TOKEN: "/nowhere" },
+      "no secret found for chat; looked for /nowhere. Put the password into a file of its own (chmod 600) and name it with CHAT_TOKEN",
+    ],
+  ])("is refused by the variable that is wrong: %o", async (env, says) => {
+    const { code, stderr } = await runBackup(command(), { CHAT_ROOM_FILE: at("log"), ...env });
+    expect({ code: code === 2 || code === 1, stderr }).toEqual({ code: true, stderr: expect.stringContaining(says) });
+  });
+
+  it("is a text in a plan, or a mapping with the file of a secret", async () => {
+    await writeFile(at("chat.token"), "123", { mode: 0o600 });
+    expect(await runBackup(["run", await planOf(at("log"))], { BACKUP_DIR: directory.path })).toMatchObject({
+      code: 0,
+    });
+    const mapping = `{ room: ${at("log")}, people: a, style: long, token: { file: ${at("token")} } }`;
+    expect(await runBackup(["run", await planOf(mapping)])).toMatchObject({ code: 0 });
+    expect(await readFile(at("log"), "utf8")).toBe("|||3|2\na||long|7|2\n");
+  });
+
+  it.each([
+    ["here", "4:9: chat takes a room, or a mapping of room, people, tls, style and token"],
+    ["{ people: a }", "4:9: chat takes a room, or a mapping of room, people, tls, style and token"],
+    ["{ room: here }", "4:17: room takes a room"],
+    ["{ room: /r, people: [a, B] }", "4:33: people takes names, and B is none"],
+    ["{ room: /r, token: x }", "4:28: token names a file with the secret and never holds it"],
+  ])("is checked in a plan: %s", async (reports, says) => {
+    const { code, stderr } = await runBackup(["config", "check", await planOf(reports)]);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(`plan.yaml:${says}`) });
+  });
+
+  it("keeps its variables from hooks, where they may be secrets", async () => {
+    const hook = await write("hook", `#!/bin/sh\nenv | grep -E "^(CHAT|METRICS)_" > "${at("seen")}"\nexit 0\n`);
+    await chmod(hook, 0o755);
+    const env = { CHAT_ROOM_FILE: at("log"), CHAT_TOKEN: at("token"), METRICS_FILE: at("m.prom"), BACKUP_AFTER: hook };
+    expect(await runBackup(command(), env)).toMatchObject({ code: 0, stderr: "" });
+    expect(await readFile(at("seen"), "utf8")).toBe(`METRICS_FILE=${at("m.prom")}\n`);
+  });
+});
+
 describe("what is no plugin is told in one line", () => {
   it.each<[string, string, string]>([
     ["syntax.mjs", "export default {", "the plugin ./syntax.mjs cannot be loaded: Unexpected end of input"],
@@ -224,6 +330,11 @@ describe("what is no plugin is told in one line", () => {
     ["newer.mjs", plugin("newer", "api: 2"), "is made for version 2 of the plugin interface, and this is version 1"],
     ["older.mjs", plugin("older", "api: undefined"), "is made for version undefined of the plugin interface"],
     ["imap.mjs", plugin("imap"), "two plugins are called imap: that of backup itself and that of "],
+    [
+      "mail.mjs",
+      `export default { api: 1, kind: "notifier", name: "mail", summary: "s", options: {}, open() {} }`,
+      "two plugins are called mail: that of backup itself and that of ",
+    ],
     ["bad.mjs", plugin("bad", "summary: undefined"), "bad has no summary of one line"],
   ])("%s", async (name, text, says) => {
     await write(name, text);

@@ -1,13 +1,14 @@
 import {
   BackupError,
   type Ended,
+  type PluginRegistry,
   type ProcessGroup,
   isBackupError,
   startGroup,
   systemCode,
   waitForGroup,
 } from "@backup/core";
-import { ENVIRONMENT } from "./environment.js";
+import { variableOf } from "./reports/notifier-arguments.js";
 import type { SessionResult } from "./result.js";
 
 /** A program and its arguments; no shell reads them. */
@@ -21,6 +22,8 @@ export interface Hooks {
 
 export interface HookContext {
   readonly env: NodeJS.ProcessEnv;
+  /** Whose notifiers' variables are kept from hooks. */
+  readonly plugins: PluginRegistry;
   readonly signal: AbortSignal;
   /** How long a hook that is told to stop may take, milliseconds; default 2000. */
   readonly graceMs?: number | undefined;
@@ -41,13 +44,13 @@ export async function runHooks(hooks: readonly Command[], context: HookContext):
 }
 
 async function runHook([program, ...args]: Command, context: HookContext): Promise<void> {
-  const { env, signal, graceMs = GRACE_MS, result } = context;
+  const { signal, graceMs = GRACE_MS, result } = context;
   const hook = `the hook ${program} (${result ? "after" : "before"} the actions)`;
   throwIfStopped(signal, `${hook} was not started: there was no time left`);
   let group: ProcessGroup;
   try {
     // Its output is for a person: stdout may be read by a program.
-    group = await startGroup({ program, args, env: hookEnvironment(env, result), stdio: ["pipe", 2, 2] });
+    group = await startGroup({ program, args, env: hookEnvironment(context), stdio: ["pipe", 2, 2] });
   } catch (error) {
     const code = systemCode(error) ?? "unknown error";
     throw new BackupError("HOOK_FAILED", `${hook} cannot be started (${code}): ${WHY.get(code) ?? "see its file"}`, {
@@ -71,13 +74,13 @@ const WHY: ReadonlyMap<string, string> = new Map([
   ["ENOEXEC", "it has no #! line"],
 ]);
 
-/** Our own hooks: a `backup` that a hook runs would start that hook again. And reports: their addresses are secrets. */
-const NOT_FOR_HOOKS: ReadonlySet<string> = new Set(
-  ENVIRONMENT.map(({ name }) => name).filter((name) => /^(?:BACKUP_(?:BEFORE|AFTER)$|MAIL_|PING_)/.test(name)),
-);
-
-function hookEnvironment(env: NodeJS.ProcessEnv, result: SessionResult | undefined): NodeJS.ProcessEnv {
-  const rest = Object.fromEntries(Object.entries(env).filter(([name]) => !NOT_FOR_HOOKS.has(name)));
+/** Without our own hooks: a `backup` that a hook runs would start that hook again. And reports: their addresses are secrets. */
+function hookEnvironment({ env, plugins, result }: HookContext): NodeJS.ProcessEnv {
+  const reports = plugins.notifiers
+    .filter(({ isPublic }) => !isPublic)
+    .flatMap((plugin) => Object.keys(plugin.options).map((option) => variableOf(plugin, option)));
+  const withheld = new Set(["BACKUP_BEFORE", "BACKUP_AFTER", ...reports]);
+  const rest = Object.fromEntries(Object.entries(env).filter(([name]) => !withheld.has(name)));
   return result ? { ...rest, BACKUP_HOOK: "after", BACKUP_RESULT: result.outcome } : { ...rest, BACKUP_HOOK: "before" };
 }
 

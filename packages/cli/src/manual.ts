@@ -3,7 +3,7 @@ import type { Options } from "yargs";
 import { subcommands } from "./commands/all.js";
 import type { Subcommand } from "./commands/subcommand.js";
 import { COMMON_OPTIONS } from "./common-options.js";
-import { ENVIRONMENT } from "./environment.js";
+import { environmentOf } from "./environment.js";
 import { EXIT_STATUSES } from "./exit-statuses.js";
 import { pluginsWith } from "./plugins/built-in.js";
 import { type Tagged, escapeText, list, literal, section } from "./manual-mdoc.js";
@@ -14,7 +14,8 @@ const DATE = "November 23, 2026";
 
 /** The manual page, in mdoc(7), made from what the parser is made from. */
 export function manualPage(version: string): string {
-  const commands = subcommands(pluginsWith([]));
+  const plugins = pluginsWith([]);
+  const commands = subcommands(plugins);
   return [
     '.\\" Made by npm run manual. Change packages/cli/src instead.',
     `.Dd ${DATE}`,
@@ -25,7 +26,7 @@ export function manualPage(version: string): string {
     section("Description", ...DESCRIPTION.flatMap((text, index) => [...(index > 0 ? [".Pp"] : []), escapeText(text)])),
     section("Commands", ...commands.map(describeCommand)),
     section("Options of every command", list(tagsOf(COMMON_OPTIONS))),
-    section("Environment", list(ENVIRONMENT.map(({ name, text }) => ({ tag: `Ev ${name}`, text })))),
+    section("Environment", list(environmentOf(plugins).map(({ name, text }) => ({ tag: `Ev ${name}`, text })))),
     section("Files", list(FILES.map(({ path, text }) => ({ tag: `Pa ${path}`, text })))),
     section("Exit status", list(EXIT_STATUSES.map(({ status, text }) => ({ tag: `${status}`, text })))),
     section("Examples", commands.flatMap(({ examples }) => examples.map(example)).join("\n.Pp\n")),

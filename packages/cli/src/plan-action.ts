@@ -74,7 +74,7 @@ async function runAfter({ hooks }: PlannedAction, result: ActionResult, options:
   const { outcome, startedAt, seconds } = result;
   const session = { actions: [result], outcome, dryRun: isDryRun(result), startedAt, seconds };
   try {
-    await runHooks(hooks.after, { env: context.env, ...stopping, result: session });
+    await runHooks(hooks.after, { ...context, ...stopping, result: session });
   } catch (error) {
     if (!isBackupError(error)) throw error;
     onProblem(error);

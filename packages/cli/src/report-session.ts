@@ -4,8 +4,7 @@ import type { CommandContext } from "./commands/subcommand.js";
 import { type Hooks, NO_HOOKS } from "./hooks.js";
 import { JOURNAL, beginInJournal } from "./journal.js";
 import { problemTeller } from "./render/error.js";
-import { notifiersFromEnv, openNotifiers } from "./reports/open-notifiers.js";
-import { openReporters } from "./reports/open-reporters.js";
+import { openNotifiers } from "./reports/open-notifiers.js";
 import type { ReportSettings, Reporter } from "./reports/reporter.js";
 import { hooksFromEnv, reportsFromEnv } from "./reports/settings.js";
 import { type Planned, type SessionEnd, type Work, runSession } from "./session.js";
@@ -37,13 +36,13 @@ export async function reportSession(
   context: CommandContext,
   work: Work,
 ): Promise<SessionEnd> {
-  const { env, signal } = context;
+  const { env, signal, plugins } = context;
   const onProblem = problemTeller(context);
   const journal = env[JOURNAL];
   if (journal !== undefined) {
-    const reporters = await openAll(reports, { ...context, onEvent });
+    const reporters = await openNotifiers(reports, { ...context, onEvent });
     const end = beginInJournal(journal, { name, type, destination, startedAt: new Date().toISOString() });
-    const ended = await runSession({ reporters, hooks, dryRun, env, signal, planned, onProblem }, work);
+    const ended = await runSession({ reporters, hooks, dryRun, env, signal, plugins, planned, onProblem }, work);
     end(ended.result.actions, ended.problems);
     return ended;
   }
@@ -52,7 +51,7 @@ export async function reportSession(
   const outer = hooksFromEnv(env);
   const all: Hooks = { before: [...outer.before, ...hooks.before], after: [...hooks.after, ...outer.after] };
   if (reporters.length + all.after.length > 0) context.allowToEnd(TO_END_MS);
-  return runSession({ reporters, hooks: all, dryRun, env, signal, planned, onProblem }, work);
+  return runSession({ reporters, hooks: all, dryRun, env, signal, plugins, planned, onProblem }, work);
 }
 
 /**
@@ -64,16 +63,5 @@ export async function sessionReporters(
   context: Omit<ActionContext, "signal">,
 ): Promise<readonly Reporter[]> {
   const { env, plugins } = context;
-  const general = reportsFromEnv(env);
-  const settings: ReportSettings = {
-    mail: reports.mail ?? general.mail,
-    ping: reports.ping ?? general.ping,
-    metrics: reports.metrics ?? general.metrics,
-    notifiers: { ...notifiersFromEnv(plugins, env), ...reports.notifiers },
-  };
-  return await openAll(settings, context);
-}
-
-async function openAll(settings: ReportSettings, context: Omit<ActionContext, "signal">): Promise<readonly Reporter[]> {
-  return [...(await openReporters(settings, context)), ...(await openNotifiers(settings.notifiers ?? {}, context))];
+  return await openNotifiers({ ...reportsFromEnv(plugins, env), ...reports }, context);
 }

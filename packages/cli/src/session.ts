@@ -1,4 +1,4 @@
-import { type BackupError, isBackupError } from "@backup/core";
+import { type BackupError, type PluginRegistry, isBackupError } from "@backup/core";
 import { type Hooks, runHooks } from "./hooks.js";
 import type { Reporter } from "./reports/reporter.js";
 import { EXIT } from "./exit-code.js";
@@ -12,6 +12,7 @@ export interface SessionOptions {
   readonly dryRun: boolean;
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
+  readonly plugins: PluginRegistry;
   /** What is to be backed up, as far as that is known: all of it has failed if nothing can begin. */
   readonly planned: readonly Planned[];
   /** A report or a hook that failed after the actions: what they did stays as it is. */
@@ -40,7 +41,7 @@ const HOOK_GRACE_MS = 500;
 
 /** Runs any number of actions as one: hooks and reports before, the actions, reports and hooks after. A dry run has neither. */
 export async function runSession(
-  { reporters, hooks, dryRun, env, signal, planned, onProblem }: SessionOptions,
+  { reporters, hooks, dryRun, env, signal, plugins, planned, onProblem }: SessionOptions,
   work: Work,
 ): Promise<SessionEnd> {
   const startedAt = new Date().toISOString();
@@ -62,7 +63,7 @@ export async function runSession(
 
   let actions: readonly ActionResult[];
   try {
-    if (!dryRun) await runHooks(hooks.before, { env, signal });
+    if (!dryRun) await runHooks(hooks.before, { env, signal, plugins });
     actions = await work((count) => {
       problems += count;
     });
@@ -83,7 +84,7 @@ export async function runSession(
   // A hook may copy a disk: it takes as long as it takes, unless somebody waits for the end.
   const forHooks = isStopped ? AbortSignal.any([AbortSignal.timeout(INTERRUPTED_MS), hooksEnd.signal]) : signal;
   const graceMs = isStopped ? HOOK_GRACE_MS : undefined;
-  if (!dryRun) await tryAll([() => runHooks(hooks.after, { env, signal: forHooks, graceMs, result })]);
+  if (!dryRun) await tryAll([() => runHooks(hooks.after, { env, signal: forHooks, plugins, graceMs, result })]);
   const reportMs = signal.aborted ? INTERRUPTED_MS : REPORT_MS;
   const forReports = AbortSignal.any([AbortSignal.timeout(reportMs), reportsEnd.signal]);
   await tryAll(active.map((reporter) => () => reporter.ended(result, forReports)));

@@ -6,6 +6,7 @@ import { busy } from "../../../test/support/busy.js";
 import { isRunning } from "../../../test/support/is-running.js";
 import { type TemporaryDirectory, temporaryDirectory } from "../../../test/support/temporary-directory.js";
 import { type HookContext, runHooks } from "../src/hooks.js";
+import { pluginsWith } from "../src/plugins/built-in.js";
 import type { SessionResult } from "../src/result.js";
 
 let directory: TemporaryDirectory;
@@ -41,7 +42,8 @@ async function writeHook(text: string, mode = 0o755): Promise<string> {
 }
 
 function context(more: Partial<HookContext> = {}): HookContext {
-  return { env: { PATH: process.env.PATH, OUT: at("out") }, signal: new AbortController().signal, ...more };
+  const env = { PATH: process.env.PATH, OUT: at("out") };
+  return { env, plugins: pluginsWith([]), signal: new AbortController().signal, ...more };
 }
 
 /** A hook's error: which one, and why. */

@@ -6,11 +6,13 @@ import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
 import { SUBCOMMANDS } from "./support/types.js";
 import { COMMON_OPTIONS } from "../src/common-options.js";
-import { ENVIRONMENT, INTERNAL_ENVIRONMENT } from "../src/environment.js";
+import { INTERNAL_ENVIRONMENT, environmentOf } from "../src/environment.js";
 import { EXIT } from "../src/exit-code.js";
 import { EXIT_STATUSES } from "../src/exit-statuses.js";
 import { escapeText } from "../src/manual-mdoc.js";
 import { manualPage } from "../src/manual.js";
+import { pluginsWith } from "../src/plugins/built-in.js";
+import { variableOf } from "../src/reports/notifier-arguments.js";
 
 const CLI = fileURLToPath(new URL("..", import.meta.url));
 const PAGE = join(CLI, "man/backup.1");
@@ -50,7 +52,7 @@ describe("the manual page", () => {
       Object.values(EXIT).toSorted((a, b) => a - b),
     );
     for (const { status } of EXIT_STATUSES) expect(shown).toMatch(new RegExp(`^ {5}${status} `, "m"));
-    for (const { name } of ENVIRONMENT) expect(shown).toMatch(new RegExp(`^ {5}${name}\\b`, "m"));
+    for (const { name } of environmentOf(pluginsWith([]))) expect(shown).toMatch(new RegExp(`^ {5}${name}\\b`, "m"));
   });
 });
 
@@ -67,8 +69,14 @@ describe("environment variables", () => {
     }
     // The system's, and the code of a warning.
     const others = ["PATH", "METRICS_REPLACED", ...INTERNAL_ENVIRONMENT];
-    const known = ENVIRONMENT.map(({ name }) => name);
-    expect([...read].filter((name) => !others.includes(name)).toSorted()).toEqual(known.toSorted());
+    const { notifiers } = pluginsWith([]);
+    const reports = notifiers.flatMap((plugin) =>
+      Object.keys(plugin.options).map((option) => variableOf(plugin, option)),
+    );
+    expect(reports).toEqual(expect.arrayContaining(["MAIL_TO", "MAIL_PASSWORD_FILE", "PING_FAIL_URL", "METRICS_FILE"]));
+    const known = environmentOf(pluginsWith([])).map(({ name }) => name);
+    const asked = new Set([...read, ...reports].filter((name) => !others.includes(name)));
+    expect([...asked].toSorted()).toEqual(known.toSorted());
   });
 });
 

@@ -7,7 +7,7 @@ import { beforeAll, afterAll, describe, expect, it } from "vitest";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { EXAMPLE_PLAN } from "../src/plan/example.js";
 import { planSchema } from "../src/plan/schema.js";
-import { ACTION_TYPES } from "./support/types.js";
+import { ACTION_TYPES, PLUGINS } from "./support/types.js";
 import { runBackup, writeSecret } from "../../../test/support/command.js";
 import { type TemporaryDirectory, temporaryDirectory } from "../../../test/support/temporary-directory.js";
 
@@ -158,7 +158,7 @@ describe("backup config schema", () => {
     expect(code).toBe(0);
     // To be made anew by: npx backup config schema > packages/cli/schema/plan.schema.json && npm run format
     expect(JSON.parse(kept)).toEqual(JSON.parse(stdout));
-    expect(JSON.parse(stdout)).toEqual(JSON.parse(JSON.stringify(planSchema(ACTION_TYPES))));
+    expect(JSON.parse(stdout)).toEqual(JSON.parse(JSON.stringify(planSchema(ACTION_TYPES, PLUGINS.notifiers))));
   });
 
   it("is found in the package by its name", () => {
@@ -168,6 +168,6 @@ describe("backup config schema", () => {
 
   it("is a schema by the rules of its draft", () => {
     const ajv = new Ajv2020();
-    expect(ajv.validateSchema(planSchema(ACTION_TYPES))).toBe(true);
+    expect(ajv.validateSchema(planSchema(ACTION_TYPES, PLUGINS.notifiers))).toBe(true);
   });
 });

@@ -5,9 +5,9 @@ import { stringify } from "yaml";
 import { EXAMPLE_PLAN } from "../src/plan/example.js";
 import { planMaker } from "../src/plan/make-plan.js";
 import { planSchema } from "../src/plan/schema.js";
-import { ACTION_TYPES } from "./support/types.js";
+import { ACTION_TYPES, PLUGINS } from "./support/types.js";
 
-const make = planMaker(ACTION_TYPES);
+const make = planMaker(ACTION_TYPES, PLUGINS);
 
 /** Every line of the error has a place within the file. */
 function checkRefusal(text: string): void {
@@ -27,7 +27,7 @@ function checkRefusal(text: string): void {
   }
 }
 
-const SCHEMA = planSchema(ACTION_TYPES);
+const SCHEMA = planSchema(ACTION_TYPES, PLUGINS.notifiers);
 const KEYS = [
   ...Object.keys(SCHEMA.properties),
   ...Object.keys(SCHEMA.$defs["action-imap"].properties),

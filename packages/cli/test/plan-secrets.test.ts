@@ -260,13 +260,13 @@ describe("a secret that stands in a plan", () => {
     ],
   ])("a mail's %s", (key, value, expected) => {
     const text = `actions: [{ type: imap, user: a, destination: b, server: c }]\nreports: { mail: { to: a@b, ${key}: ${value} } }\n`;
-    const read = () => planMaker([imapType])({ file: "plan.yaml", text, dryRun: false });
+    const read = () => planMaker([imapType], PLUGINS)({ file: "plan.yaml", text, dryRun: false });
     expect(read).toThrow(new BackupError("PLAN_INVALID", `plan.yaml:2:${29 + key.length + 2}: ${key} ${expected}`));
   });
 
   it("in front of a server", () => {
     const text = `actions:\n- { type: imap, user: a, destination: b, server: "imaps://a:${SECRET}@mail" }\n`;
-    const read = () => planMaker([imapType])({ file: "plan.yaml", text, dryRun: false });
+    const read = () => planMaker([imapType], PLUGINS)({ file: "plan.yaml", text, dryRun: false });
     expect(read).toThrow(/^plan\.yaml:2:50: server: 'imaps:\/\/…@mail' is no server/);
     expect(read).not.toThrow(SECRET);
   });

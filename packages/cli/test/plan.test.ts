@@ -14,7 +14,7 @@ const ALICE = `actions:
     server: mail.example.org
 `;
 
-const make = planMaker(ACTION_TYPES);
+const make = planMaker(ACTION_TYPES, PLUGINS);
 
 function planOf(text: string) {
   return make({ file: "plan.yaml", text, dryRun: false });
@@ -77,14 +77,14 @@ reports:
         to: ["you@example.org"],
         from: "backup@example.org",
         url: "smtps://backup@mail.example.org:465",
-        passwordFile: "/run/secrets/mail",
+        password: "/run/secrets/mail",
         ssl: true,
         tlsCa: "ca.pem",
         hostname: "nas",
         when: "failure",
       },
       ping: { url: "https://ping.example.org/1234?a=b" },
-      metrics: "metrics/backup.prom",
+      metrics: { file: "metrics/backup.prom" },
     });
   });
 
@@ -95,7 +95,7 @@ reports:
   ping: { start: http://a/, success: http://b/, fail: http://c/ }
 `);
     expect(reports).toEqual({
-      mail: { to: ["a@example.org", "B <b@example.org>"], url: "localhost:2525", passwordFile: "/run/secrets/mail" },
+      mail: { to: ["a@example.org", "B <b@example.org>"], url: "localhost:2525", password: "/run/secrets/mail" },
       ping: { start: "http://a/", success: "http://b/", fail: "http://c/" },
     });
   });

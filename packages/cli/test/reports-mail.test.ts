@@ -12,8 +12,9 @@ import { startProxy } from "../../../test/support/proxy.js";
 import { actionResult, sessionResult } from "../../../test/support/session-result.js";
 import { type ReceivedMail, startSmtpServer } from "../../../test/support/smtp-server.js";
 import { type TemporaryDirectory, temporaryDirectory } from "../../../test/support/temporary-directory.js";
-import { openReporters } from "../src/reports/open-reporters.js";
-import type { MailSettings, Reporter } from "../src/reports/reporter.js";
+import type { MailSettings } from "../src/reports/mail.js";
+import type { Reporter } from "../src/reports/reporter.js";
+import { openReport } from "./support/open-report.js";
 
 const PASSWORD = 'hun"ter\\2 ü$';
 const OK = sessionResult(actionResult("ok"));
@@ -32,13 +33,10 @@ beforeAll(async () => {
 });
 afterAll(() => directory?.[Symbol.asyncDispose]());
 
-async function open(mail: Partial<MailSettings>): Promise<Reporter> {
+async function open(mail: Partial<MailSettings>, secrets = directory.path): Promise<Reporter> {
   events = [];
-  const settings = { mail: { to: ["you@example.org"], ...mail } };
-  const onEvent = (event: BackupEvent): void => void events.push(event);
-  const [reporter] = await openReporters(settings, { secrets: directory.path, onEvent });
-  if (!reporter) throw new Error("no reporter");
-  return reporter;
+  const { tlsCa, ...given } = { to: ["you@example.org"], ...mail };
+  return openReport("mail", { ...given, "tls-ca": tlsCa }, { secrets, onEvent: (event) => void events.push(event) });
 }
 
 const soon = (): AbortSignal => AbortSignal.timeout(20_000);
@@ -163,11 +161,11 @@ describe("TLS", () => {
 
   it.each(["smtps", "smtp"])("needs a certificate that is trusted (%s)", async (scheme) => {
     await using server = await startSmtpServer({ secure: scheme === "smtps", certificate, users: { alice: PASSWORD } });
-    const passwordFile = await writeSecret(directory.path, "mail.password", PASSWORD);
+    const password = await writeSecret(directory.path, "mail.password", PASSWORD);
     const other = join(directory.path, "other.pem");
     await writeFile(other, (await makeCertificate()).cert);
     for (const tlsCa of [undefined, other]) {
-      const { error, ms } = await failure({ url: `${scheme}://alice@localhost:${server.port}`, passwordFile, tlsCa });
+      const { error, ms } = await failure({ url: `${scheme}://alice@localhost:${server.port}`, password, tlsCa });
       expect(error.code).toBe("REPORT_FAILED");
       expect(error.message).toMatch(
         /^the report could not be mailed to you@example\.org by smtps?:\/\/localhost:\d+: its certificate is not trusted \(DEPTH_ZERO_SELF_SIGNED_CERT\); .*MAIL_TLS_CA; the backup itself is not affected$/,
@@ -212,19 +210,15 @@ describe("a login at the mail server", () => {
   };
 
   it.each([
-    ["MAIL_PASSWORD_FILE", "given.password", (file: string) => ({ passwordFile: file })],
+    ["MAIL_PASSWORD_FILE", "given.password", (file: string) => ({ password: file })],
     ["the file of the user", "alice@example.org.password", () => ({})],
     ["the file of the host", "localhost.password", () => ({})],
   ])("has its password from %s", async (_name, name, settings) => {
     await using own = await temporaryDirectory();
     const file = await writeSecret(own.path, name, PASSWORD);
     await using server = await startSmtpServer({ certificate, users: { "alice@example.org": PASSWORD } });
-    const mail = { to: ["you@example.org"], url: `smtp://alice%40example.org@localhost:${server.port}`, tlsCa: caFile };
-    const [reporter] = await openReporters(
-      { mail: { ...mail, ...settings(file) } },
-      { secrets: own.path, onEvent: (event) => void events.push(event) },
-    );
-    await reporter?.ended(OK, soon());
+    const mail = { url: `smtp://alice%40example.org@localhost:${server.port}`, tlsCa: caFile };
+    await (await open({ ...mail, ...settings(file) }, own.path)).ended(OK, soon());
     expect(server.mails).toMatchObject([{ secure: true, user: "alice@example.org" }]);
   });
 
@@ -245,30 +239,26 @@ describe("a login at the mail server", () => {
       "SECRET_MISSING",
       /^no password found for alice at smtp:\/\/localhost:25; looked for \/\S+\/alice\.password and \/\S+\/localhost\.password\./,
     ],
-    [{ url: "smtp://localhost", passwordFile: "/etc/passwd" }, "USAGE", /no user; write smtp:\/\/USER@localhost/],
+    [{ url: "smtp://localhost", password: "/etc/passwd" }, "USAGE", /no user; write smtp:\/\/USER@localhost/],
     [
-      { url: "smtp://alice@localhost", passwordFile: "/nowhere" },
+      { url: "smtp://alice@localhost", password: "/nowhere" },
       "SECRET_MISSING",
       /looked for \/nowhere\. .*MAIL_PASSWORD_FILE/,
     ],
   ])("needs a user and a password: %o", async (settings, code, message) => {
     await using empty = await temporaryDirectory();
-    const opened = openReporters(
-      { mail: { to: ["you@example.org"], ...settings } },
-      { secrets: empty.path, onEvent: () => {} },
-    );
-    await expect(opened).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+    await expect(open(settings, empty.path)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
   });
 
   it("that is refused is not tried again, and what the server says of the password is cut out", async () => {
-    const passwordFile = await writeSecret(directory.path, "wrong.password", PASSWORD);
+    const password = await writeSecret(directory.path, "wrong.password", PASSWORD);
     await using server = await startSmtpServer({
       certificate,
       users: { alice: "another" },
-      wrongPassword: (password) =>
-        `no '${password}' ${Buffer.from(password).toString("base64")} ${Buffer.from(`\0alice\0${password}`).toString("base64")}`,
+      wrongPassword: (given) =>
+        `no '${given}' ${Buffer.from(given).toString("base64")} ${Buffer.from(`\0alice\0${given}`).toString("base64")}`,
     });
-    const { error } = await failure({ url: `smtp://alice@localhost:${server.port}`, passwordFile, tlsCa: caFile });
+    const { error } = await failure({ url: `smtp://alice@localhost:${server.port}`, password, tlsCa: caFile });
     expect(error.code).toBe("REPORT_FAILED");
     expect(error.message).toMatch(
       /: it refused the login of alice: 535 .*\[secret\].*; the backup itself is not affected$/,
@@ -278,9 +268,9 @@ describe("a login at the mail server", () => {
   });
 
   it("is never made without TLS", async () => {
-    const passwordFile = await writeSecret(directory.path, "plain.password", PASSWORD);
+    const password = await writeSecret(directory.path, "plain.password", PASSWORD);
     await using server = await startSmtpServer({ users: { alice: PASSWORD }, allowInsecureAuth: true });
-    const { error } = await failure({ url: `smtp://alice@localhost:${server.port}`, passwordFile });
+    const { error } = await failure({ url: `smtp://alice@localhost:${server.port}`, password });
     expect(error.message).toContain("it does not offer STARTTLS, and the password is never sent unencrypted");
     expect(server.logins).toEqual([]);
     expect(server.mails).toEqual([]);

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { actionResult, sessionResult } from "../../../test/support/session-result.js";
 import { type TemporaryDirectory, temporaryDirectory } from "../../../test/support/temporary-directory.js";
-import { openReporters } from "../src/reports/open-reporters.js";
+import { openReport } from "./support/open-report.js";
 import { METRICS, type Row, mergeRows } from "../src/reports/metric-rows.js";
 import { formatMetrics, parseMetrics } from "../src/reports/metrics-text.js";
 import type { SessionResult } from "../src/result.js";
@@ -109,8 +109,7 @@ afterEach(() => directory[Symbol.asyncDispose]());
 
 async function report(result: SessionResult, signal = AbortSignal.timeout(10_000)): Promise<void> {
   const onEvent = (event: BackupEvent): void => void events.push(event);
-  const [reporter] = await openReporters({ metrics: file }, { secrets: "/nowhere", onEvent });
-  if (!reporter) throw new Error("no reporter");
+  const reporter = await openReport("metrics", { file }, { onEvent });
   await reporter.ended(result, signal);
 }
 

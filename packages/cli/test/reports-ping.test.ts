@@ -5,17 +5,13 @@ import { busy } from "../../../test/support/busy.js";
 import { freePorts } from "../../../test/support/free-port.js";
 import { type HttpAnswer, type HttpServer, startHttpServer } from "../../../test/support/http-server.js";
 import { actionResult, sessionResult } from "../../../test/support/session-result.js";
-import { openReporters } from "../src/reports/open-reporters.js";
-import type { PingSettings, Reporter } from "../src/reports/reporter.js";
+import type { PingSettings } from "../src/reports/ping-urls.js";
+import { openReport } from "./support/open-report.js";
 
 const KEY = "5f6b1d2e-secret-uuid";
 const OK = sessionResult(actionResult("ok"));
 
-async function open(ping: PingSettings): Promise<Reporter> {
-  const [reporter] = await openReporters({ ping }, { secrets: "/nowhere", onEvent: () => {} });
-  if (!reporter) throw new Error("no reporter");
-  return reporter;
-}
+const open = (ping: PingSettings) => openReport("ping", { ...ping });
 
 const soon = (): AbortSignal => AbortSignal.timeout(25_000);
 const pathsOf = ({ requests }: HttpServer): readonly string[] => requests.map(({ path }) => path);

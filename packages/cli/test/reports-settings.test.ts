@@ -1,20 +1,19 @@
 import { Secret } from "@backup/core";
 import { describe, expect, it } from "vitest";
+import { pluginsWith } from "../src/plugins/built-in.js";
 import { parseMailAddress } from "../src/reports/mail-address.js";
 import { formatMailServer, parseMailServer } from "../src/reports/mail-server.js";
-import { openReporters } from "../src/reports/open-reporters.js";
 import { hooksFromEnv, reportsFromEnv } from "../src/reports/settings.js";
 
+const PLUGINS = pluginsWith([]);
 const usage = (message: RegExp | string) =>
   expect.objectContaining({ code: "USAGE", message: expect.stringMatching(message) });
 
 describe("the environment", () => {
-  it("asks for nothing when nothing is set, or only empty texts", async () => {
+  it("asks for nothing when nothing is set, or only empty texts", () => {
     const names = ["MAIL_TO", "MAIL_URL", "PING_URL", "PING_FAIL_URL", "METRICS_FILE", "BACKUP_BEFORE", "BACKUP_AFTER"];
     for (const env of [{}, Object.fromEntries(names.map((name) => [name, ""])), { MAIL_TO: " " }]) {
-      const settings = reportsFromEnv(env);
-      expect(settings).toEqual({ mail: undefined, ping: undefined, metrics: undefined });
-      expect(await openReporters(settings, { secrets: "/nowhere", onEvent: () => {} })).toEqual([]);
+      expect(reportsFromEnv(PLUGINS, env)).toEqual({});
       expect(hooksFromEnv(env)).toEqual({ before: [], after: [] });
     }
   });
@@ -31,20 +30,20 @@ describe("the environment", () => {
       MAIL_TLS_CA: "/etc/ca.pem",
       MAIL_WHATEVER: "is not ours",
     };
-    expect(reportsFromEnv(env).mail).toEqual({
+    expect(reportsFromEnv(PLUGINS, env).mail).toEqual({
       to: ["a@example.org", "B <b@example.org>"],
       from: "backup@example.org",
       url: "smtp://user@mail.example.org:587",
       ssl: false,
       hostname: "nas.example.org",
       when: "failure",
-      passwordFile: "/etc/mail.password",
+      password: "/etc/mail.password",
       tlsCa: "/etc/ca.pem",
     });
   });
 
   it("sends no mail without MAIL_TO", () => {
-    expect(reportsFromEnv({ MAIL_URL: "smtp://mail.example.org", MAIL_ON: "always" }).mail).toBeUndefined();
+    expect(reportsFromEnv(PLUGINS, { MAIL_URL: "smtp://mail.example.org", MAIL_ON: "always" }).mail).toBeUndefined();
   });
 
   it.each([
@@ -55,7 +54,7 @@ describe("the environment", () => {
     ["No", false],
     ["false", false],
   ])("takes MAIL_SSL=%s", (text, ssl) => {
-    expect(reportsFromEnv({ MAIL_TO: "a@example.org", MAIL_SSL: text }).mail?.ssl).toBe(ssl);
+    expect(reportsFromEnv(PLUGINS, { MAIL_TO: "a@example.org", MAIL_SSL: text }).mail?.ssl).toBe(ssl);
   });
 
   it.each([
@@ -74,7 +73,7 @@ describe("the environment", () => {
     [{ PING_SUCCESS_URL: "https://user:word@hc-ping.com/1234" }, /^PING_SUCCESS_URL takes an address without user/],
     [{ PING_FAIL_URL: "https://" }, /^PING_FAIL_URL takes an address/],
   ])("is refused when it is wrong: %o", (env, message) => {
-    expect(() => reportsFromEnv({ MAIL_TO: "you@example.org", ...env })).toThrow(usage(message));
+    expect(() => reportsFromEnv(PLUGINS, { MAIL_TO: "you@example.org", ...env })).toThrow(usage(message));
   });
 
   it.each(["BACKUP_BEFORE", "BACKUP_AFTER"])("takes an absolute path as %s", (name) => {
@@ -95,7 +94,7 @@ describe("the environment", () => {
     ]) {
       let message = "";
       try {
-        reportsFromEnv({ MAIL_TO: "you@example.org", ...env });
+        reportsFromEnv(PLUGINS, { MAIL_TO: "you@example.org", ...env });
       } catch (error) {
         message = String(error);
       }

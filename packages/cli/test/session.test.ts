@@ -2,6 +2,7 @@ import { BackupError } from "@backup/core";
 import { describe, expect, it } from "vitest";
 import { actionResult } from "../../../test/support/session-result.js";
 import { NO_HOOKS } from "../src/hooks.js";
+import { pluginsWith } from "../src/plugins/built-in.js";
 import type { ActionResult, SessionResult } from "../src/result.js";
 import { type SessionOptions, type Work, exitOfSession, runSession } from "../src/session.js";
 
@@ -13,6 +14,7 @@ async function run(work: Work | readonly ActionResult[], more: Partial<SessionOp
     hooks: NO_HOOKS,
     dryRun: false,
     env: { PATH: process.env.PATH },
+    plugins: pluginsWith([]),
     signal: new AbortController().signal,
     planned: [],
     onProblem: () => {},

@@ -32,7 +32,7 @@ export function checkPlugin(plugin: unknown, origin = "backup itself"): void {
   for (const method of METHODS[kind])
     if (typeof plugin[method] !== "function") throw wrong(`has no ${method}(), which a ${kind} has`);
   checkOptions(plugin.options, wrong);
-  if (kind === "notifier") return checkNotifier(name, wrong);
+  if (kind === "notifier") return checkNotifier(plugin, wrong);
   if (kind === "store") {
     if (!isLine(plugin.form)) throw wrong("has no form, how its destinations are written");
     return;
@@ -50,9 +50,9 @@ export function checkPlugin(plugin: unknown, origin = "backup itself"): void {
 
 type Wrong = (what: string) => BackupError;
 
-/** What comes along has these names in a plan. */
-function checkNotifier(name: string, wrong: Wrong): void {
-  if (["mail", "ping", "metrics"].includes(name)) throw wrong("has the name of a report that comes along");
+function checkNotifier({ short, options }: Readonly<Record<string, unknown>>, wrong: Wrong): void {
+  if (short !== undefined && !(typeof short === "string" && Object.hasOwn(Object(options), short)))
+    throw wrong("has a short form that is none of its options");
 }
 
 function checkWords({ positionals }: Readonly<Record<string, unknown>>, wrong: Wrong): void {

@@ -34,6 +34,6 @@ export interface Notifier {
   readonly name: string;
   /** Before the first action. @throws BackupError REPORT_FAILED; a transient one is tried again */
   started?(signal: AbortSignal): Promise<void>;
-  /** After the last one. @throws BackupError REPORT_FAILED; a transient one is tried again */
+  /** After the last one. @throws BackupError REPORT_FAILED; after a transient one it is called again, with the same result */
   ended(result: SessionResult, signal: AbortSignal): Promise<void>;
 }

@@ -49,6 +49,8 @@ export interface PluginContext extends ProgramRunner {
 export interface PluginContextOptions {
   /** The plugin's arguments; an option that names a secret is looked up there. */
   readonly args: Readonly<Record<string, unknown>>;
+  /** What a person calls an option, for messages. Default: `--` and its name. */
+  readonly nameOf?: ((option: string) => string) | undefined;
   readonly onEvent: EventSink;
   readonly signal: AbortSignal;
   /** Default false. */
@@ -61,8 +63,8 @@ export interface PluginContextOptions {
 
 /** Makes what a plugin gets. To be disposed of after what the plugin has made of it. */
 export function openPluginContext(options: PluginContextOptions): PluginContext & AsyncDisposable {
-  const { onEvent, signal, trace = false, secretsDirectory = "/backup", env = process.env } = options;
-  const args = options.args;
+  const { args, onEvent, signal, trace = false, secretsDirectory = "/backup", env = process.env } = options;
+  const nameOf = options.nameOf ?? ((option: string) => `--${option}`);
   const secrets: Secret[] = [];
   const directory = new LazyDirectory();
   return {
@@ -75,7 +77,7 @@ export function openPluginContext(options: PluginContextOptions): PluginContext 
     async secret({ partner, extensions, option = "srcsecret" }) {
       const given = args[camelCase(option)];
       const parameter = typeof given === "string" ? given : undefined;
-      const query = { partner, extensions, parameter, option: `--${option}`, directory: secretsDirectory, onEvent };
+      const query = { partner, extensions, parameter, option: nameOf(option), directory: secretsDirectory, onEvent };
       const secret = await findSecret(query);
       secrets.push(secret);
       return secret;

@@ -19,10 +19,17 @@ export interface PluginOption {
   readonly array?: boolean;
   /** Those that it takes. */
   readonly choices?: readonly string[];
-  /** A boolean that is not given is false. */
-  readonly default?: string | number | boolean;
+  /** A boolean that is not given is false; with null it is undefined, so that a plugin sees that it was not given. */
+  readonly default?: string | number | boolean | null;
   /** Names a file with a secret: in a plan it may be a variable or a command instead, and is never the secret itself. */
   readonly isSecret?: boolean;
+  /** Of a plan: a regular expression that its text is to match, and what is said of one that does not: `takes an address`. */
+  readonly pattern?: string;
+  readonly takes?: string;
+  /** Of a notifier: it is turned on only where this is given. */
+  readonly isRequired?: boolean;
+  /** Of a notifier: the variable that gives it. Default: NAME_OPTION. */
+  readonly variable?: string;
 }
 
 export type PluginOptions = Readonly<Record<string, PluginOption>>;
@@ -56,12 +63,14 @@ type Spared<Word extends Positional> = Word extends { readonly isOptional: true 
 
 /** Names of options that always have a value: lists, switches, and what has a default. */
 type Settled<Options extends PluginOptions> = {
-  [Name in keyof Options & string]: Options[Name] extends
-    | { readonly array: true }
-    | { readonly type: "boolean" }
-    | { readonly default: string | number | boolean }
-    ? Name
-    : never;
+  [Name in keyof Options & string]: Options[Name] extends { readonly default: null }
+    ? never
+    : Options[Name] extends
+          | { readonly array: true }
+          | { readonly type: "boolean" }
+          | { readonly default: string | number | boolean }
+      ? Name
+      : never;
 }[keyof Options & string];
 
 /** What a plugin gets of a command line or of a plan: each word by its name, each option by its name in camel case. */

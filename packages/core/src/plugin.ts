@@ -130,7 +130,11 @@ export interface StorePlugin<Args = never> extends Described {
 /** Tells somebody else how runs went. Its options are variables, NAME_OPTION, and keys under `reports` in a plan. */
 export interface NotifierPlugin<Args = never> extends Described {
   readonly kind: "notifier";
-  /** What can be known to be wrong. @throws BackupError USAGE */
+  /** The option that a text instead of a mapping gives in a plan: with `url`, `chat: https://…` is `chat: { url: https://… }`. */
+  readonly short?: string | undefined;
+  /** Whether hooks may see its variables: nothing in them is a secret. Default: they do not get them. */
+  readonly isPublic?: boolean | undefined;
+  /** What can be known to be wrong; the message names an option with its dashes. @throws BackupError USAGE */
   check?(args: Args): void;
   /** Connects to nothing yet. @throws BackupError USAGE, SECRET_MISSING */
   open(args: Args, context: PluginContext): Promise<Notifier>;

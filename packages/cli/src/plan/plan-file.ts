@@ -41,19 +41,5 @@ export type SecretField =
   | { readonly env: string }
   | { readonly command: CommandField };
 
-export interface ReportFields {
-  readonly mail?: {
-    readonly to: string | readonly string[];
-    readonly from?: string;
-    readonly url?: string;
-    readonly password?: string | { readonly file: string };
-    readonly ssl?: boolean;
-    readonly "tls-ca"?: string;
-    readonly hostname?: string;
-    readonly when?: "always" | "failure";
-  };
-  readonly ping?:
-    | string
-    | { readonly url?: string; readonly start?: string; readonly success?: string; readonly fail?: string };
-  readonly metrics?: string;
-}
+/** By the names of notifiers. */
+export type ReportFields = Readonly<Record<string, unknown>>;

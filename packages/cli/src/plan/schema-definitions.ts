@@ -8,10 +8,6 @@ export function ref(name: string): SchemaObject {
   return { $ref: `#/$defs/${name}` };
 }
 
-function url(description: string, pattern: string, errorMessage: string): SchemaObject {
-  return { description, type: "string", pattern, errorMessage };
-}
-
 export const SCHEDULE: SchemaObject = {
   schedule: {
     description: "When backup run --watch runs it: cron's five fields, six with seconds first, or @daily and its like",
@@ -46,9 +42,8 @@ export const RETENTION: SchemaObject = {
 const A_SECRET =
   "names a secret and never holds it: an absolute path, {file: /absolute/path}, {env: NAME} or {command: [program, argument]}";
 const A_FILE = "names a file with the secret and never holds it: an absolute path or {file: /absolute/path}";
-const AN_ADDRESS = "takes an address, http://… or https://…";
-const HTTP = "^https?://\\S+$";
 
+/** The file of a secret. */
 const FILE: SchemaObject = {
   description: "Absolute path of a file with nothing else in it",
   type: "string",
@@ -75,6 +70,14 @@ export const DEFINITIONS: SchemaObject = {
     additionalProperties: false,
     errorMessage: A_SECRET,
   },
+  "secret-file": {
+    type: ["string", "object"],
+    pattern: "^/",
+    properties: { file: FILE },
+    required: ["file"],
+    additionalProperties: false,
+    errorMessage: A_FILE,
+  },
   command: {
     description: "A program and its arguments; no shell reads them. A program alone needs no list",
     type: ["string", "array"],
@@ -99,63 +102,5 @@ export const DEFINITIONS: SchemaObject = {
     ),
     additionalProperties: false,
     errorMessage: `takes a mapping of ${Object.keys(RETENTION_OPTIONS).join(", ")}`,
-  },
-  reports: {
-    description: "Who is told how a run went",
-    type: "object",
-    properties: {
-      mail: {
-        type: "object",
-        required: ["to"],
-        properties: {
-          to: {
-            description: "Address or addresses",
-            type: ["string", "array"],
-            items: { type: "string" },
-            minItems: 1,
-          },
-          from: { description: "Default: backup@ and the hostname", type: "string", minLength: 1 },
-          url: url(
-            "Mail server; default smtp://localhost",
-            "^(?:smtps?://)?(?:[^\\s:/@]+@)?(?:\\[[0-9a-fA-F:.]+\\]|[^\\s:/@]+)(?::\\d{1,5})?/?$",
-            "takes smtp://[USER@]HOST[:PORT] or smtps://…, without a password; that is named by password",
-          ),
-          password: {
-            description: "File with the password of the url's user; default /backup/USER.password",
-            type: ["string", "object"],
-            pattern: "^/",
-            properties: { file: FILE },
-            required: ["file"],
-            additionalProperties: false,
-            errorMessage: A_FILE,
-          },
-          ssl: { description: "TLS from the first byte", type: "boolean" },
-          "tls-ca": {
-            description: "File of certificates to trust besides the usual ones",
-            type: "string",
-            minLength: 1,
-          },
-          hostname: { description: "What this machine calls itself", type: "string", minLength: 1 },
-          when: { description: "Every run, or those that were not all well", enum: ["always", "failure"] },
-        },
-        additionalProperties: false,
-      },
-      ping: {
-        description: "Address that is requested at the start (/start), after success, and after a failure (/fail)",
-        type: ["string", "object"],
-        pattern: HTTP,
-        properties: {
-          url: url("For all three", HTTP, AN_ADDRESS),
-          start: url("At the start", HTTP, AN_ADDRESS),
-          success: url("After success", HTTP, AN_ADDRESS),
-          fail: url("After a failure", HTTP, AN_ADDRESS),
-        },
-        minProperties: 1,
-        additionalProperties: false,
-        errorMessage: `${AN_ADDRESS}, or a mapping of url, start, success and fail`,
-      },
-      metrics: { description: "File for Prometheus' textfile collector", type: "string", minLength: 1 },
-    },
-    additionalProperties: false,
   },
 };

@@ -1,4 +1,4 @@
-import type { NotifierPlugin, PluginOptions } from "@backup/core";
+import type { NotifierPlugin } from "@backup/core";
 import type { SchemaObject } from "ajv";
 import { ACTION_OPTIONS } from "../action-options.js";
 import type { ActionOption, ActionType } from "../types/action-type.js";
@@ -76,40 +76,56 @@ export function planSchema(types: readonly DescribedType[], notifiers: readonly 
     patternProperties: { "^x-": true },
     additionalProperties: false,
     $defs: {
-      ...withNotifiers(notifiers),
+      ...DEFINITIONS,
+      reports: reportsSchema(notifiers),
       ...Object.fromEntries(types.map((type) => [`action-${type.name}`, actionSchema(type)])),
     },
   };
 }
 
-/** The definitions, where reports may be those of plugins too. */
-function withNotifiers(notifiers: readonly NotifierPlugin[]): SchemaObject {
-  const { reports } = DEFINITIONS;
-  const more = notifiers.map(({ name, summary, options }) => [
-    name,
-    { description: summary, type: "object", properties: notifierOptions(options), additionalProperties: false },
-  ]);
+/** Who may be told of runs: all that is said of it comes from the notifiers. */
+function reportsSchema(notifiers: readonly NotifierPlugin[]): SchemaObject {
   return {
-    ...DEFINITIONS,
-    reports: { ...reports, properties: { ...reports.properties, ...Object.fromEntries(more) } },
+    description: "Who is told how a run went",
+    type: "object",
+    properties: Object.fromEntries(notifiers.map((plugin) => [plugin.name, notifierSchema(plugin)])),
+    additionalProperties: false,
   };
 }
 
-/** A secret of theirs is in a file, as that of mail is. */
-function notifierOptions(options: PluginOptions): SchemaObject {
-  return Object.fromEntries(
-    Object.entries(toOptions(options)).map(([name, option]) => [
-      name,
-      option.isSecret
-        ? {
-            description: option.describe,
-            type: "string",
-            pattern: "^/",
-            errorMessage: "takes the absolute path of a file",
-          }
-        : optionSchema(option),
-    ]),
-  );
+function notifierSchema({ summary: description, short, options }: NotifierPlugin): SchemaObject {
+  const named = Object.entries(toOptions(options));
+  const required = Object.keys(options).filter((name) => options[name]?.isRequired);
+  const mapping = {
+    properties: Object.fromEntries(
+      named.map(([name, option]) => {
+        const isNeeded = option.array === true && required.includes(name);
+        return [name, { ...notifierOption(option), ...(isNeeded ? { minItems: 1 } : {}) }];
+      }),
+    ),
+    ...(required.length === 0 ? {} : { required }),
+    additionalProperties: false,
+  };
+  if (short === undefined) return { description, type: "object", ...mapping };
+  const { pattern, takes = "takes text" } = options[short] ?? {};
+  return {
+    description,
+    type: ["string", "object"],
+    ...(pattern === undefined ? { minLength: 1 } : { pattern }),
+    ...mapping,
+    minProperties: 1,
+    errorMessage: `${takes}, or a mapping of ${namesOf(named.map(([name]) => name))}`,
+  };
+}
+
+/** A secret of theirs is in a file. */
+function notifierOption(option: ActionOption): SchemaObject {
+  return option.isSecret ? { description: option.describe, ...ref("secret-file") } : optionSchema(option);
+}
+
+function namesOf(names: readonly string[]): string {
+  const last = names.at(-1) ?? "";
+  return names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${last}` : last;
 }
 
 function actionSchema({ summary, positionals, options, destinations }: DescribedType): SchemaObject {
@@ -139,7 +155,8 @@ function optionsOf({ name: _name, ...options }: Readonly<Record<string, ActionOp
   return Object.fromEntries(Object.entries(options).map(([name, option]) => [name, optionSchema(option)]));
 }
 
-function optionSchema({ type, describe, isSecret, array, choices, default: standard }: ActionOption): SchemaObject {
+function optionSchema(option: ActionOption): SchemaObject {
+  const { type, describe, isSecret, array, choices, pattern, takes, default: standard } = option;
   const described = { description: describe };
   if (isSecret) return { ...described, ...ref("secret") };
   // One of many needs no list.
@@ -150,6 +167,8 @@ function optionSchema({ type, describe, isSecret, array, choices, default: stand
     ...(choices === undefined ? {} : { enum: choices }),
     ...(standard === undefined ? {} : { default: standard }),
     ...(type === "string" ? { minLength: 1 } : {}),
+    ...(pattern === undefined ? {} : { pattern }),
+    ...(takes === undefined ? {} : { errorMessage: takes }),
   };
 }
 

@@ -5,6 +5,9 @@ import { mysqlPlugin } from "@backup/mysql/plugin";
 import { rcloneSourcePlugin, rcloneStorePlugin } from "@backup/rclone/plugin";
 import { sambaPlugin } from "@backup/samba/plugin";
 import { sshStorePlugin } from "@backup/transport-rsync/plugin";
+import { mailPlugin } from "../reports/mail-plugin.js";
+import { metricsPlugin } from "../reports/metrics-plugin.js";
+import { pingPlugin } from "../reports/ping-plugin.js";
 
 /** The plugins that come along, in the order in which help lists them. Each loads what does its work when it is used. */
 const BUILT_IN: readonly LoadedPlugin[] = [
@@ -18,6 +21,9 @@ const BUILT_IN: readonly LoadedPlugin[] = [
   { plugin: sshStorePlugin },
   // It takes whatever the others do not.
   { plugin: localStorePlugin },
+  { plugin: mailPlugin },
+  { plugin: pingPlugin },
+  { plugin: metricsPlugin },
 ];
 
 /** Those that come along, and these after them. @throws BackupError PLUGIN_INVALID, PLUGIN_UNKNOWN */

@@ -1,5 +1,4 @@
-import { BackupError, type Secret, findSecret, isBackupError } from "@backup/core";
-import type { ActionContext } from "../action.js";
+import { BackupError, type PluginContext, type Secret, isBackupError } from "@backup/core";
 import { type MailServer, formatMailServer } from "./mail-server.js";
 
 /**
@@ -10,7 +9,7 @@ import { type MailServer, formatMailServer } from "./mail-server.js";
 export async function findMailPassword(
   server: MailServer,
   file: string | undefined,
-  { secrets, onEvent }: Pick<ActionContext, "secrets" | "onEvent">,
+  { secret, secretsDirectory, onEvent }: Pick<PluginContext, "secret" | "secretsDirectory" | "onEvent">,
 ): Promise<Secret | undefined> {
   const { user, host, password } = server;
   const where = formatMailServer(server);
@@ -18,22 +17,21 @@ export async function findMailPassword(
   if (user === undefined)
     throw new BackupError("USAGE", `there is a password for ${where}, but no user; write smtp://USER@${host}`);
   if (password !== undefined) {
-    const message = `the address of ${where} holds a password, which other programs may see; put it into a file ${secrets}/${user}.password (chmod 600)`;
+    const message = `the address of ${where} holds a password, which other programs may see; put it into a file ${secretsDirectory}/${user}.password (chmod 600)`;
     onEvent({ type: "warning", code: "SECRET_EXPOSED", message });
   }
   if (password !== undefined && file === undefined) return password;
-  const common = { option: "MAIL_PASSWORD_FILE", extensions: [".password"], directory: secrets, onEvent };
-  if (file !== undefined) return findSecret({ ...common, partner: user, parameter: file });
-  for (const partner of [user, host]) {
+  const common = { option: "password", extensions: [".password"] };
+  for (const partner of file === undefined ? [user, host] : [user]) {
     try {
-      return await findSecret({ ...common, partner });
+      return await secret({ ...common, partner });
     } catch (error) {
-      if (!isBackupError(error, "SECRET_MISSING")) throw error;
+      if (file !== undefined || !isBackupError(error, "SECRET_MISSING")) throw error;
     }
   }
   throw new BackupError(
     "SECRET_MISSING",
-    `no password found for ${user} at ${where}; looked for ${secrets}/${user}.password and ${secrets}/${host}.password. ` +
+    `no password found for ${user} at ${where}; looked for ${secretsDirectory}/${user}.password and ${secretsDirectory}/${host}.password. ` +
       "Put it into one of them (chmod 600), or into a file that MAIL_PASSWORD_FILE names",
   );
 }

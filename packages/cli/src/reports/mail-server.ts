@@ -29,7 +29,7 @@ export function parseMailServer(text: string, { ssl, setting }: MailServerOption
     throw new BackupError("USAGE", `${setting} takes smtp://[user@]host[:port] or smtps://[user@]host[:port]`);
   const isSmtps = url.protocol === "smtps:";
   if (isSmtps && ssl === false)
-    throw new BackupError("USAGE", `${setting} says smtps, which is TLS, and MAIL_SSL says that it is not; change one`);
+    throw new BackupError("USAGE", `${setting} says smtps, which is TLS, and --ssl says that it is not; change one`);
   const tls = ssl ?? (isSmtps || url.port === "465");
   const user = decoded(url.username, setting);
   const password = decoded(url.password, setting);

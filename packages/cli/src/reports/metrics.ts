@@ -1,14 +1,13 @@
 import { readFile } from "node:fs/promises";
-import { type EventSink, isBackupError, systemCode, throwIfAborted } from "@backup/core";
+import { type EventSink, type Notifier, isBackupError, systemCode, throwIfAborted } from "@backup/core";
 import { takeFileTurn } from "./file-turn.js";
 import { mergeRows, rowsOf } from "./metric-rows.js";
 import { type ParsedMetrics, formatMetrics, parseMetrics } from "./metrics-text.js";
 import { replaceFile } from "./replace-file.js";
 import { reportFailed } from "./report-failed.js";
-import type { Reporter } from "./reporter.js";
 
 /** Writes how a run went for Prometheus' textfile collector. Several runs may share the file: each keeps the others' rows. */
-export function openMetrics(file: string, onEvent: EventSink): Reporter {
+export function openMetrics(file: string, onEvent: EventSink): Notifier {
   return {
     name: `metrics in ${file}`,
     async ended(result, signal) {

@@ -1,14 +1,15 @@
-import { type Notifier, type NotifierPlugin, type PluginRegistry, camelCase, isBackupError } from "@backup/core";
+import { BackupError, type Notifier, type NotifierPlugin, isBackupError } from "@backup/core";
 import type { ActionContext } from "../action.js";
 import { contextFor } from "../context-for.js";
-import { toOptions } from "../types/to-options.js";
+import { notifierProblems } from "./check-notifier.js";
+import { variableOf } from "./notifier-arguments.js";
 import { reportFailed } from "./report-failed.js";
-import type { NotifierSettings, Reporter } from "./reporter.js";
+import type { ReportSettings, Reporter } from "./reporter.js";
 import { retryReport } from "./retry.js";
 
-/** Reporters of plugins, with what each is told. @throws BackupError USAGE, SECRET_MISSING, SECRET_UNREADABLE */
+/** A reporter for each way of reporting that is asked for. @throws BackupError USAGE, SECRET_MISSING, SECRET_UNREADABLE */
 export async function openNotifiers(
-  settings: NotifierSettings,
+  settings: ReportSettings,
   context: Omit<ActionContext, "signal">,
 ): Promise<readonly Reporter[]> {
   const { plugins } = context;
@@ -18,13 +19,15 @@ export async function openNotifiers(
 
 async function openNotifier(
   plugin: NotifierPlugin,
-  args: object,
+  args: Readonly<Record<string, unknown>>,
   context: Omit<ActionContext, "signal">,
 ): Promise<Reporter> {
-  // What has been read is what the description says.
-  plugin.check?.(args as never);
+  const nameOf = (option: string): string => variableOf(plugin, option);
+  const [problem] = notifierProblems(plugin, args, nameOf);
+  if (problem) throw new BackupError("USAGE", problem.text);
   // A run that was stopped is reported too: each report has a signal of its own.
-  const inner = contextFor(args, { ...context, signal: new AbortController().signal });
+  const inner = contextFor(args, { ...context, signal: new AbortController().signal }, nameOf);
+  // What has been read is what the description says.
   const notifier: Notifier = await plugin.open(args as never, inner);
   const { name } = notifier;
   const tell = async (report: () => Promise<void>, signal: AbortSignal): Promise<void> => {
@@ -37,47 +40,10 @@ async function openNotifier(
   };
   return {
     name,
-    started: (signal) => tell(async () => notifier.started?.(signal), signal),
+    ...(notifier.started && { started: (signal) => tell(async () => notifier.started?.(signal), signal) }),
     async ended(result, signal) {
       await using _inner = inner;
       await tell(() => notifier.ended(result, signal), signal);
     },
   };
-}
-
-/** What variables ask for: option `url` of a notifier `chat` is CHAT_URL; the first that is set turns it on. */
-export function notifiersFromEnv(plugins: PluginRegistry, env: NodeJS.ProcessEnv): NotifierSettings {
-  const all = plugins.notifiers.map(({ name, options }) => {
-    const given = Object.entries(options).flatMap(([option, { type, array }]) => {
-      const text = env[`${name}-${option}`.replaceAll("-", "_").toUpperCase()]?.trim();
-      if (text === undefined || text === "") return [];
-      const values = (array ? text.split(",") : [text]).map((each) => valueOf(each.trim(), type));
-      return [[option, array ? values : values[0]] as const];
-    });
-    return [name, given] as const;
-  });
-  const asked = all.filter(([, given]) => given.length > 0);
-  return Object.fromEntries(
-    asked.map(([name, given]) => [name, notifierArguments(name, Object.fromEntries(given), plugins)]),
-  );
-}
-
-/** What is said by the names of options, as arguments of the plugin. */
-export function notifierArguments(
-  name: string,
-  given: Readonly<Record<string, unknown>>,
-  plugins: PluginRegistry,
-): Readonly<Record<string, unknown>> {
-  const options = plugins.notifiers.find((plugin) => plugin.name === name)?.options ?? {};
-  return Object.fromEntries(
-    Object.entries(toOptions(options)).map(([option, { array, default: standard }]) => {
-      const value = given[option] ?? standard;
-      return [camelCase(option), array ? [value].flat() : value];
-    }),
-  );
-}
-
-function valueOf(text: string, type: string): string | number | boolean {
-  if (type === "number") return Number(text);
-  return type === "boolean" ? /^(?:1|yes|true)$/i.test(text) : text;
 }

@@ -1,5 +1,12 @@
 import { BackupError } from "@backup/core";
-import type { PingSettings } from "./reporter.js";
+
+/** Addresses that are requested; the three go by healthchecks' convention where only `url` is given. */
+export interface PingSettings {
+  readonly url?: string | undefined;
+  readonly start?: string | undefined;
+  readonly success?: string | undefined;
+  readonly fail?: string | undefined;
+}
 
 /** What is requested when; each may be missing. */
 export interface PingUrls {
@@ -8,16 +15,13 @@ export interface PingUrls {
   readonly fail?: URL | undefined;
 }
 
-/** What each setting is called where it was made, for messages. */
-export type PingNames = Readonly<Record<keyof PingSettings, string>>;
-
 /** The addresses themselves are secrets: who knows one can ping it. @throws BackupError USAGE, without the address */
-export function pingUrls({ url, start, success, fail }: PingSettings, names: PingNames): PingUrls {
-  const base = url === undefined ? undefined : parse(url, names.url);
+export function pingUrls({ url, start, success, fail }: PingSettings): PingUrls {
+  const base = url === undefined ? undefined : parse(url, "--url");
   return {
-    start: start === undefined ? base && below(base, "start") : parse(start, names.start),
-    success: success === undefined ? base : parse(success, names.success),
-    fail: fail === undefined ? base && below(base, "fail") : parse(fail, names.fail),
+    start: start === undefined ? base && below(base, "start") : parse(start, "--start"),
+    success: success === undefined ? base : parse(success, "--success"),
+    fail: fail === undefined ? base && below(base, "fail") : parse(fail, "--fail"),
   };
 }
 

@@ -1,29 +1,27 @@
+import type { Notifier } from "@backup/core";
 import { ownHostName } from "./host-name.js";
-import { type PingNames, pingUrls } from "./ping-urls.js";
+import { type PingSettings, pingUrls } from "./ping-urls.js";
 import { post } from "./ping-post.js";
+import { givenUp } from "./report-failed.js";
 import { reportText } from "./report-text.js";
-import type { PingSettings, Reporter } from "./reporter.js";
-import { retryReport } from "./retry.js";
 import { userAgent } from "./user-agent.js";
 
 /** Bytes. Who keeps a body keeps no more of it. */
 const LONGEST_BODY = 10_000;
 
-const NAMES: PingNames = {
-  url: "url of ping",
-  start: "start of ping",
-  success: "success of ping",
-  fail: "fail of ping",
-};
-
 /** Requests an address when a run begins, and one when it ended well or not well. @throws BackupError USAGE */
-export function openPing(settings: PingSettings): Reporter {
-  const { start, success, fail } = pingUrls(settings, NAMES);
+export function openPing(settings: PingSettings): Notifier {
+  const { start, success, fail } = pingUrls(settings);
   const hosts = new Set([start, success, fail].flatMap((url) => url?.host ?? []));
   const agent = userAgent();
   const ping = async (url: URL, body: string, signal: AbortSignal): Promise<void> => {
     const what = `${url.host} could not be pinged`;
-    await retryReport(() => post(url, { body, agent, signal, what }), { signal, what });
+    try {
+      await post(url, { body, agent, signal, what });
+    } catch (error) {
+      // What the signal itself ended says nothing.
+      throw signal.aborted ? givenUp(what, signal, error) : error;
+    }
   };
   return {
     name: `ping of ${[...hosts].join(", ")}`,

@@ -1,6 +1,6 @@
 import { type BackupError, isBackupError } from "@backup/core";
 import pRetry from "p-retry";
-import { reportFailed } from "./report-failed.js";
+import { givenUp } from "./report-failed.js";
 
 /** Twice more, after one second and after three: who waits for the end of a run waits for its reports too. */
 const TRIES = { retries: 2, minTimeout: 1000, factor: 3 } as const;
@@ -13,6 +13,8 @@ export interface RetryOptions {
 
 /** Sends a report, again while it fails with what may go away by itself. @throws BackupError REPORT_FAILED */
 export async function retryReport(send: () => Promise<void>, { signal, what }: RetryOptions): Promise<void> {
+  // Who is told of it says by itself what was not done.
+  if (signal.aborted) return await send();
   let last: BackupError | undefined;
   const attempt = async (): Promise<void> => {
     try {
@@ -31,10 +33,6 @@ export async function retryReport(send: () => Promise<void>, { signal, what }: R
     });
   } catch (error) {
     if (!signal.aborted) throw error;
-    throw last ?? reportFailed(`${what}: ${whyGivenUp(signal)}`, { cause: error });
+    throw last ?? (isBackupError(error, "REPORT_FAILED") ? error : givenUp(what, signal, error));
   }
-}
-
-function whyGivenUp({ reason }: AbortSignal): string {
-  return isBackupError(reason, "ABORTED") ? "the run was stopped" : "there was no answer in time";
 }

@@ -1,22 +1,14 @@
 import { isAbsolute } from "node:path";
-import { BackupError } from "@backup/core";
+import { BackupError, type NotifierPlugin, type PluginOption, type PluginRegistry } from "@backup/core";
 import type { Command, Hooks } from "../hooks.js";
-import { parseMailAddress } from "./mail-address.js";
-import { parseHostName } from "./host-name.js";
-import { parseMailServer } from "./mail-server.js";
-import { type PingNames, pingUrls } from "./ping-urls.js";
-import type { MailSettings, PingSettings, ReportSettings } from "./reporter.js";
+import { notifierProblems } from "./check-notifier.js";
+import { notifierArguments, variableOf } from "./notifier-arguments.js";
+import type { ReportSettings } from "./reporter.js";
 
-const PING_NAMES: PingNames = {
-  url: "PING_URL",
-  start: "PING_START_URL",
-  success: "PING_SUCCESS_URL",
-  fail: "PING_FAIL_URL",
-};
-
-/** What MAIL_TO, PING_URL, METRICS_FILE and their like ask for. @throws BackupError USAGE */
-export function reportsFromEnv(env: NodeJS.ProcessEnv): ReportSettings {
-  return { mail: mailFromEnv(env), ping: pingFromEnv(env), metrics: valueOf(env, "METRICS_FILE") };
+/** What variables ask for: option `url` of a notifier `chat` is CHAT_URL; any of them turns it on. @throws BackupError USAGE */
+export function reportsFromEnv({ notifiers }: PluginRegistry, env: NodeJS.ProcessEnv): ReportSettings {
+  const all = notifiers.map((plugin) => [plugin.name, argumentsFromEnv(plugin, env)] as const);
+  return Object.fromEntries(all.flatMap(([name, args]) => (args ? [[name, args]] : [])));
 }
 
 /** The programs that BACKUP_BEFORE and BACKUP_AFTER name. @throws BackupError USAGE */
@@ -24,60 +16,56 @@ export function hooksFromEnv(env: NodeJS.ProcessEnv): Hooks {
   return { before: programOf(env, "BACKUP_BEFORE"), after: programOf(env, "BACKUP_AFTER") };
 }
 
-/** MAIL_TO alone decides whether there is mail. */
-function mailFromEnv(env: NodeJS.ProcessEnv): MailSettings | undefined {
-  const recipients = valueOf(env, "MAIL_TO");
-  if (recipients === undefined) return undefined;
-  const to = recipients.split(",").map((text) => text.trim());
-  const from = valueOf(env, "MAIL_FROM");
-  for (const text of to) parseMailAddress(text, "MAIL_TO");
-  if (from !== undefined) parseMailAddress(from, "MAIL_FROM");
-
-  const url = valueOf(env, "MAIL_URL");
-  const ssl = switchOf(env, "MAIL_SSL");
-  if (url !== undefined) parseMailServer(url, { ssl, setting: "MAIL_URL" });
-  const hostname = valueOf(env, "MAIL_HOSTNAME");
-  if (hostname !== undefined) parseHostName(hostname, "MAIL_HOSTNAME");
-
-  const when = valueOf(env, "MAIL_ON");
-  if (when !== undefined && when !== "always" && when !== "failure")
-    throw new BackupError("USAGE", `MAIL_ON takes always or failure, and '${when}' is neither`);
-  const passwordFile = fileOf(env, "MAIL_PASSWORD_FILE");
-  return { to, from, url, ssl, hostname, when, passwordFile, tlsCa: valueOf(env, "MAIL_TLS_CA") };
+/** @returns undefined: it is not asked for */
+function argumentsFromEnv(plugin: NotifierPlugin, env: NodeJS.ProcessEnv): ReportSettings[string] | undefined {
+  const nameOf = (option: string): string => variableOf(plugin, option);
+  const options = Object.entries(plugin.options);
+  const texts = options.flatMap(([name, option]) => {
+    const text = valueOf(env, nameOf(name));
+    return text === undefined ? [] : [{ name, option, text }];
+  });
+  const isLacking = options.some(([name, { isRequired }]) => isRequired && !texts.some((text) => text.name === name));
+  if (texts.length === 0 || isLacking) return undefined;
+  const given = texts.map(({ name, option, text }) => [name, readValue(nameOf(name), option, text)]);
+  const args = notifierArguments(plugin, Object.fromEntries(given));
+  const [problem] = notifierProblems(plugin, args, nameOf);
+  if (problem) throw new BackupError("USAGE", problem.text);
+  return args;
 }
 
-function pingFromEnv(env: NodeJS.ProcessEnv): PingSettings | undefined {
-  const { url, start, success, fail } = PING_NAMES;
-  const settings: PingSettings = {
-    url: valueOf(env, url),
-    start: valueOf(env, start),
-    success: valueOf(env, success),
-    fail: valueOf(env, fail),
-  };
-  if (Object.values(settings).every((value) => value === undefined)) return undefined;
-  pingUrls(settings, PING_NAMES);
-  return settings;
+function readValue(variable: string, option: PluginOption, text: string): unknown {
+  if (!option.array) return readOne(variable, option, text);
+  return text.split(",").map((each) => readOne(variable, option, each.trim()));
+}
+
+function readOne(variable: string, { type, choices, isSecret }: PluginOption, text: string): unknown {
+  if (isSecret) checkFile(variable, text);
+  if (choices?.includes(text) === false) {
+    const none = choices.length === 2 ? "neither" : "none of them";
+    throw new BackupError("USAGE", `${variable} takes ${choices.join(" or ")}, and '${text}' is ${none}`);
+  }
+  if (type === "boolean") return readSwitch(variable, text);
+  if (type === "number" && !Number.isFinite(Number(text)))
+    throw new BackupError("USAGE", `${variable} takes a number, and '${text}' is none`);
+  return type === "number" ? Number(text) : text;
+}
+
+function readSwitch(variable: string, text: string): boolean {
+  if (/^(?:1|yes|true)$/i.test(text)) return true;
+  if (/^(?:0|no|false)$/i.test(text)) return false;
+  throw new BackupError("USAGE", `${variable} takes 1, yes, true, 0, no or false, and '${text}' is none of them`);
 }
 
 function programOf(env: NodeJS.ProcessEnv, name: string): readonly Command[] {
-  const program = fileOf(env, name);
-  return program === undefined ? [] : [[program]];
+  const program = valueOf(env, name);
+  if (program === undefined) return [];
+  checkFile(name, program);
+  return [[program]];
 }
 
 /** Where a run is started from is left to chance. Not repeated: it may be a password that somebody put there. */
-function fileOf(env: NodeJS.ProcessEnv, name: string): string | undefined {
-  const file = valueOf(env, name);
-  if (file !== undefined && !isAbsolute(file))
-    throw new BackupError("USAGE", `${name} must be an absolute path; what it holds is none`);
-  return file;
-}
-
-function switchOf(env: NodeJS.ProcessEnv, name: string): boolean | undefined {
-  const text = valueOf(env, name);
-  if (text === undefined) return undefined;
-  if (/^(?:1|yes|true)$/i.test(text)) return true;
-  if (/^(?:0|no|false)$/i.test(text)) return false;
-  throw new BackupError("USAGE", `${name} takes 1, yes, true, 0, no or false, and '${text}' is none of them`);
+function checkFile(variable: string, file: string): void {
+  if (!isAbsolute(file)) throw new BackupError("USAGE", `${variable} must be an absolute path; what it holds is none`);
 }
 
 /** An empty one is what an unset variable of a script or of a compose file leaves. */

@@ -10,6 +10,9 @@ export interface ActionOption extends Options {
   readonly describe: string;
   /** Names a file with a secret: in a plan it may be a variable or a command instead, and is never the secret itself. */
   readonly isSecret?: boolean;
+  /** See PluginOption. */
+  readonly pattern?: string;
+  readonly takes?: string;
 }
 
 /** Arguments of every type of action. */

@@ -6,15 +6,15 @@ export function toOptions<Name extends string>(
   options: Readonly<Record<Name, PluginOption>>,
 ): Readonly<Record<Name, ActionOption>> {
   return Object.fromEntries(
-    Object.entries<PluginOption>(options).map(([name, { default: standard, ...option }]): [string, ActionOption] => [
-      name,
-      option.type === "boolean" && option.array !== true
-        ? { ...option, default: standard ?? false }
-        : { ...option, requiresArg: true, ...(option.array ? { default: [] } : defaultOf(standard)) },
-    ]),
+    Object.entries<PluginOption>(options).map(([name, option]): [string, ActionOption] => {
+      const { default: standard, isRequired: _isRequired, variable: _variable, ...rest } = option;
+      const isSwitch = option.type === "boolean" && option.array !== true;
+      const usual = isSwitch ? false : option.array ? [] : undefined;
+      const value = standard === null ? undefined : (standard ?? usual);
+      return [
+        name,
+        { ...rest, ...(isSwitch ? {} : { requiresArg: true }), ...(value === undefined ? {} : { default: value }) },
+      ];
+    }),
   ) as Record<Name, ActionOption>;
-}
-
-function defaultOf(standard: string | number | boolean | undefined): Pick<ActionOption, "default"> {
-  return standard === undefined ? {} : { default: standard };
 }
