@@ -44,19 +44,20 @@ export const WHOLE: Items = [
  * @param range of UIDs
  */
 export async function fetchUsual(client: ImapFlow, range: string, items: Items, onRow: OnRow): Promise<void> {
-  const { mailbox } = client;
-  if (!mailbox) throw new Error("no folder is open");
   const query = [...items, ...(items === LISTED ? sameIdOf(client) : [])];
   const onOther = async (untagged: unknown): Promise<void> => {
-    await onRow(await read(untagged, mailbox, client));
+    if (client.mailbox) await onRow(await read(untagged, client.mailbox, client));
   };
   const options = { untagged: { FETCH: onOther }, onUsualRow: onRow };
   const sequence = { type: "SEQUENCE", value: range };
   (await (client as unknown as Internals).exec("UID FETCH", [sequence, query], options)).next();
 }
 
-/** The same, row by row. The next one is read when the caller asks for it; those that nobody asks for are dropped. */
-export async function* fetchUsualRows(client: ImapFlow, range: string, items: Items): AsyncGenerator<FetchedRow> {
+/**
+ * The same, row by row; asked for at once. The next one is read when the caller asks for it; those that nobody asks for any more
+ * are dropped.
+ */
+export function fetchUsualRows(client: ImapFlow, range: string, items: Items): AsyncGenerator<FetchedRow> {
   let next: FetchedRow | undefined;
   let release: (() => void) | undefined;
   let wake: (() => void) | undefined;
@@ -77,25 +78,28 @@ export async function* fetchUsualRows(client: ImapFlow, range: string, items: It
     () => finish({}),
     (error: unknown) => finish({ error }),
   );
-  try {
-    for (;;) {
-      if (next) {
-        const row = next;
-        next = undefined;
-        yield row;
-        release?.();
-      } else if (end) break;
-      else {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
+  const drain = async function* (): AsyncGenerator<FetchedRow> {
+    try {
+      for (;;) {
+        if (next) {
+          const row = next;
+          next = undefined;
+          yield row;
+          release?.();
+        } else if (end) break;
+        else {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
       }
+      if ("error" in end) throw end.error;
+    } finally {
+      isLeft = true;
+      release?.();
     }
-    if ("error" in end) throw end.error;
-  } finally {
-    isLeft = true;
-    release?.();
-  }
+  };
+  return drain();
 }
 
 /** What tells that two messages are the same, where the server can. */

@@ -10,7 +10,7 @@ import type { ImapSession } from "./session.js";
 import { cutBatches, uidSet } from "./uid-batches.js";
 
 /** Messages above this are fetched in parts, bytes. */
-const LARGE = 4 * 1024 * 1024;
+export const LARGE = 4 * 1024 * 1024;
 /** Times that a part is asked for. */
 const ATTEMPTS = 3;
 /** Messages refused in a row after which a server is not asked for each of thousands (it has a quota, say). */
@@ -198,7 +198,7 @@ function lost({ session, signal }: Reading, error: unknown, client: ImapFlow): B
   return problem;
 }
 
-function isRefusal(error: unknown, client: ImapFlow): boolean {
+export function isRefusal(error: unknown, client: ImapFlow): boolean {
   return error instanceof Error && "responseStatus" in error && client.usable;
 }
 

@@ -84,25 +84,23 @@ export class ReadQueue {
     return { path: shelf.path, items };
   }
 
-  /** Takes back what a reader took and did not read; it takes no more of that folder. */
-  giveBack(path: Path, items: Iterable<MessageItem>): void {
-    const shelf = this.#shelves.find((one) => one.path === path);
-    if (!shelf) throw new Error(`nothing was taken of ${path}`);
-    shelf.readers--;
-    for (const item of items) this.#add(shelf, item);
+  /** A reader takes no more of that folder. */
+  leave(path: Path): void {
+    this.#shelfOf(path).readers--;
   }
 
   /** Takes back a message that was taken, and could not be had. */
   add(item: MessageItem): void {
-    const shelf = this.#shelves.find(({ path }) => path === item.collection);
-    if (!shelf) throw new Error(`nothing was taken of ${item.collection}`);
-    this.#add(shelf, item);
-  }
-
-  #add(shelf: Shelf, item: MessageItem): void {
+    const shelf = this.#shelfOf(item.collection);
     shelf.items.push(item);
     shelf.weight += weightOf(item);
     this.#weight += weightOf(item);
+  }
+
+  #shelfOf(path: Path): Shelf {
+    const shelf = this.#shelves.find((one) => one.path === path);
+    if (!shelf) throw new Error(`nothing was taken of ${path}`);
+    return shelf;
   }
 }
 

@@ -1,11 +1,12 @@
 import { setMaxListeners } from "node:events";
-import { type Body, type Path, throwIfAborted } from "@backup/core";
+import { type Body, type Path, isBackupError, throwIfAborted } from "@backup/core";
 import { type Connections, type Lane, isLost } from "./connections.js";
 import { Funnel } from "./funnel.js";
 import type { Folder } from "./list-folders.js";
 import type { MessageItem } from "./mail-item.js";
 import { type Portion, ReadQueue } from "./read-queue.js";
 import { type Refusals, readMessages } from "./read-messages.js";
+import { type FolderItems, readPipelined } from "./read-pipelined.js";
 
 /** Messages that stand ready for the store, bytes. */
 const READY = 4 * 1024 * 1024;
@@ -99,33 +100,55 @@ class Readers {
   }
 
   async #read(lane: Lane): Promise<End> {
-    for (let portion = this.#queue.take(); portion; portion = this.#queue.take(portion.path)) {
-      const end = await this.#readPortion(lane, portion);
+    while (!this.#queue.isEmpty) {
+      const end = await this.#readPortions(lane);
       if (end !== "done") return end;
     }
     return "done";
   }
 
-  async #readPortion(lane: Lane, { path, items }: Portion): Promise<End> {
+  /** Portion after portion, without a pause between them; then what did not come so. */
+  async #readPortions(lane: Lane): Promise<End> {
     const { connections, folderAt, signal } = this.#reading;
-    const left = new Set(items);
-    const refusals = this.#refusals.get(path) ?? { inARow: 0 };
-    this.#refusals.set(path, refusals);
-    try {
-      const bodies = readMessages({ session: lane.session, folder: folderAt(path), signal, refusals }, items);
+    const { session } = lane;
+    let portion: Portion | undefined;
+    const left = new Set<MessageItem>();
+    let isUseless = true;
+    const next = (): FolderItems | undefined => {
+      portion = this.#queue.take(portion?.path);
+      if (!portion) return undefined;
+      for (const item of portion.items) left.add(item);
+      return { folder: folderAt(portion.path), items: portion.items };
+    };
+    const take = async (bodies: AsyncIterable<Body<MessageItem>>): Promise<void> => {
       for await (const body of bodies) {
         throwIfAborted(signal);
+        isUseless = false;
         left.delete(body.item);
         if (lane.isSpare && "error" in body) this.#again.push(body.item);
         else await this.#pass(body);
+      }
+    };
+    try {
+      await take(readPipelined({ session, next, signal })).catch((error: unknown) => {
+        throwIfAborted(signal);
+        if (!mayGoOn(lane, error)) throw error;
+      });
+      for (const path of new Set(Array.from(left, ({ collection }) => collection))) {
+        const items = [...left].filter(({ collection }) => collection === path);
+        const refusals = this.#refusals.get(path) ?? { inARow: 0 };
+        this.#refusals.set(path, refusals);
+        await take(readMessages({ session, folder: folderAt(path), signal, refusals }, items));
       }
       return "done";
     } catch (error) {
       throwIfAborted(signal);
       if (!isLost(lane, error)) throw error;
       connections.retire(lane, error);
-      this.#queue.giveBack(path, left);
-      return left.size < items.length ? "lost" : "useless";
+      for (const item of left) this.#queue.add(item);
+      return isUseless ? "useless" : "lost";
+    } finally {
+      if (portion) this.#queue.leave(portion.path);
     }
   }
 
@@ -136,6 +159,11 @@ class Readers {
     if (bytes instanceof Uint8Array) await this.#funnel.push(body, bytes.byteLength);
     else await this.#funnel.hand(body);
   }
+}
+
+/** Whether the first connection, which was lost, is to be made again. */
+function mayGoOn({ isSpare }: Lane, error: unknown): boolean {
+  return !isSpare && isBackupError(error) && error.transient && error.code !== "THROTTLED";
 }
 
 /** Waits for all of them; `onError` is told of the first that fails, and its error is thrown in the end. */

@@ -7,6 +7,7 @@ import { expectGreeting } from "./expect-greeting.js";
 import { readUsualRows } from "./fetch-usual.js";
 import { imapError, plainText } from "./imap-errors.js";
 import { type Credentials, type Login, logOn, secretsOf, toPlace } from "./login.js";
+import { pipelineCommands } from "./pipeline.js";
 import { type Server, formatServer } from "./server.js";
 import { Backoff, type Patience, retryCommands } from "./throttling.js";
 import { trust } from "./trust.js";
@@ -131,6 +132,14 @@ export class ImapSession implements AsyncDisposable {
     await (client as unknown as CommandRunner).run("ENABLE", ["CONDSTORE", "QRESYNC"]);
   }
 
+  /**
+   * Waits if that is what the answer to a command asks for that was sent once.
+   * @throws BackupError THROTTLED
+   */
+  async heed(error: unknown, signal: AbortSignal): Promise<void> {
+    await this.#backoff.heed(error, signal);
+  }
+
   error(error: unknown): BackupError {
     const { server, login } = this.#options;
     return imapError(error, { server, ...toPlace(login) });
@@ -207,6 +216,7 @@ export class ImapSession implements AsyncDisposable {
     if (!this.#options.trace) readUsualRows(client);
     limitAnswers(client);
     expectGreeting(client);
+    pipelineCommands(client);
     // From now on, so that an abort ends a connection that is only being made.
     this.#client = client;
     try {

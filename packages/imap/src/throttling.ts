@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { BackupError, type EventSink, throwIfAborted } from "@backup/core";
 import type { ImapFlow } from "imapflow";
+import { isSentAtOnce } from "./pipeline.js";
 
 /** How long a server that asks for it is waited for. */
 export interface Patience {
@@ -104,6 +105,22 @@ export class Backoff {
     }
   }
 
+  /**
+   * Waits if that is what an error asks for.
+   * @throws BackupError THROTTLED as `run`
+   */
+  async heed(error: unknown, signal: AbortSignal): Promise<void> {
+    let isTold = false;
+    const tell = async (): Promise<void> => {
+      if (isTold) return;
+      isTold = true;
+      throw error;
+    };
+    await this.run(tell, () => signal).catch((ending: unknown) => {
+      if (ending !== error) throw ending;
+    });
+  }
+
   /** False: no longer. */
   async #pause(throttle: Throttle, attempt: number, signal: AbortSignal | undefined): Promise<boolean> {
     const { patience, server, clean, onEvent } = this.#options;
@@ -147,6 +164,9 @@ interface Internals {
 export function retryCommands(client: ImapFlow, backoff: Backoff, signal: () => AbortSignal | undefined): void {
   const internals = client as unknown as Internals;
   const exec = internals.exec.bind(client);
-  internals.exec = async (...command) => await backoff.run(async () => await exec(...command), signal);
+  internals.exec = async (...command) => {
+    if (isSentAtOnce(client)) return await exec(...command);
+    return await backoff.run(async () => await exec(...command), signal);
+  };
   internals.throttleWait = async () => await Promise.resolve(false);
 }

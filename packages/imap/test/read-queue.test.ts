@@ -34,7 +34,8 @@ describe("messages that are split among readers", () => {
           const half = isLost ? portion.items.length >> 1 : portion.items.length;
           read.push(...portion.items.slice(0, half));
           if (!isLost) continue;
-          queue.giveBack(portion.path, portion.items.slice(half));
+          queue.leave(portion.path);
+          for (const item of portion.items.slice(half)) queue.add(item);
           had[reader] = undefined;
         }
         expect(read.length).toBe(items.length);
@@ -68,7 +69,8 @@ describe("messages that are split among readers", () => {
     const queue = new ReadQueue([...messages("large", 100, MIB), ...messages("small", 3, MIB)], 2);
     const lost = queue.take();
     expect(lost?.path).toBe("large");
-    queue.giveBack("large", lost?.items ?? []);
+    queue.leave("large");
+    for (const item of lost?.items ?? []) queue.add(item);
     expect(queue.take()?.path).toBe("large");
   });
 

@@ -1,0 +1,113 @@
+import { type Body, throwIfAborted } from "@backup/core";
+import type { ImapFlow } from "imapflow";
+import { WHOLE, fetchUsualRows } from "./fetch-usual.js";
+import type { Folder } from "./list-folders.js";
+import type { MessageItem } from "./mail-item.js";
+import { silenceModseq } from "./open-folder.js";
+import { sendAtOnce } from "./pipeline.js";
+import { LARGE, isRefusal } from "./read-messages.js";
+import type { ImapSession } from "./session.js";
+import type { FetchedRow } from "./usual-row.js";
+import { cutBatches, uidSet } from "./uid-batches.js";
+
+/** Messages of one folder. */
+export interface FolderItems {
+  readonly folder: Folder;
+  readonly items: readonly MessageItem[];
+}
+
+interface Reading {
+  readonly session: ImapSession;
+  /** What is to be read next, asked for while what came before is read; undefined: nothing. */
+  readonly next: () => FolderItems | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** A FETCH that the server has. */
+interface Asked {
+  readonly folder: Folder;
+  readonly batch: readonly MessageItem[];
+  readonly rows: AsyncGenerator<FetchedRow>;
+}
+
+/**
+ * Bodies of messages, by commands of which one is always under way while the answer to another is read: what the server
+ * needs a round trip for (EXAMINE, FETCH) costs none. It ends when all was asked for, a command has failed,
+ * or something large was met.
+ *
+ * Only what came as it should is told: what is large, or did not come, for whatever reason, is left to `readMessages`.
+ * @throws BackupError when the connection is lost
+ */
+export async function* readPipelined({ session, next, signal }: Reading): AsyncGenerator<Body<MessageItem>> {
+  const client = await session.client(signal);
+  const batches = allBatches(next);
+  let open = client.mailbox ? client.mailbox.path : undefined;
+  const ask = (): Asked | undefined => {
+    const batch = batches.next();
+    if (batch.done) return undefined;
+    const { folder, items } = batch.value;
+    const isOpen = open === folder.mailbox;
+    open = folder.mailbox;
+    return { folder, batch: items, rows: fetchOf(client, { folder, items, isOpen }) };
+  };
+  let failure: { readonly error: unknown } | undefined;
+  let isOver = false;
+  try {
+    for (let asked = ask(); asked; ) {
+      const following = failure ? undefined : ask();
+      const wanted = new Map(asked.batch.map((item) => [item.uid, item]));
+      try {
+        for await (const { uid, source } of asked.rows) {
+          const item = uid === undefined ? undefined : wanted.get(uid);
+          if (!item || !source || !isOpenAs(client, asked.folder, item)) continue;
+          wanted.delete(item.uid);
+          yield { item, bytes: source };
+        }
+      } catch (error) {
+        throwIfAborted(signal);
+        failure ??= { error };
+      }
+      asked = following;
+    }
+    isOver = !failure || isRefusal(failure.error, client);
+    if (failure && !isOver) throw session.error(failure.error);
+    if (failure) await session.heed(failure.error, signal);
+  } finally {
+    // With rows on the way that nobody takes it is good for nothing.
+    if (!isOver) session.drop();
+  }
+}
+
+/** Sends what it takes to have these messages. */
+function fetchOf(
+  client: ImapFlow,
+  { folder, items, isOpen }: FolderItems & { readonly isOpen: boolean },
+): AsyncGenerator<FetchedRow> {
+  let rows: AsyncGenerator<FetchedRow> | undefined;
+  sendAtOnce(client, () => {
+    if (!isOpen) examine(client, folder);
+    rows = fetchUsualRows(client, uidSet(items.map(({ uid }) => uid)), WHOLE);
+  });
+  if (!rows) throw new Error("nothing was asked for");
+  return rows;
+}
+
+/** When it fails the FETCH behind it does: a server has no folder open then (RFC 9051, section 6.3.2). */
+function examine(client: ImapFlow, { mailbox }: Folder): void {
+  (client as unknown as { readonly folders: Map<string, object> }).folders.set(mailbox, { path: mailbox });
+  client.mailboxOpen(mailbox, { readOnly: true }).then(silenceModseq, () => {});
+}
+
+/** Whether it is of this very folder what a row brings. */
+function isOpenAs({ mailbox }: ImapFlow, folder: Folder, { uidValidity }: MessageItem): boolean {
+  return mailbox !== false && mailbox.path === folder.mailbox && mailbox.uidValidity === uidValidity;
+}
+
+/** Until something large is among them: that is to be read before more is taken. */
+function* allBatches(next: Reading["next"]): Generator<FolderItems> {
+  for (let portion = next(); portion; portion = next()) {
+    const small = portion.items.filter(({ size }) => size <= LARGE);
+    for (const items of cutBatches(small)) yield { folder: portion.folder, items };
+    if (small.length < portion.items.length) return;
+  }
+}
