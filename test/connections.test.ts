@@ -39,6 +39,47 @@ describe("several connections", () => {
     }
   });
 
+  it("each have a command under way while the answer to the one before is read", async () => {
+    await using directory = await temporaryDirectory();
+    const folders = new Map(["INBOX", "A", "B", "C"].map((name) => [name, makeFolder(3)]));
+    await using server = await startFakeImap({ folders });
+    const read: (string | undefined)[] = [];
+    server.fault = async ({ command, args, folder, count, upcoming }) => {
+      // Answered when the next one is here: it never comes to one that waits.
+      if (command === "EXAMINE" && count <= folders.size) expect(await upcoming()).toMatch(/ UID FETCH /);
+      if (command !== "UID FETCH" || !args.includes("BODY")) return undefined;
+      read.push(folder);
+      if (read.length < folders.size) expect(await upcoming()).toMatch(/ EXAMINE /);
+      return undefined;
+    };
+    const destination = join(directory.path, "dest");
+    expect(await mirrorFake(server, destination)).toMatchObject({ exit: 0, failed: [] });
+    expect(read.toSorted()).toEqual([...folders.keys()].toSorted());
+    expect(await readTree(destination)).toEqual(modelTree(folders));
+  });
+
+  it("read what can be read of the folder after one that is gone, and store nothing under a wrong name", async () => {
+    await using directory = await temporaryDirectory();
+    const folders = new Map(["INBOX", "A", "B", "C"].map((name, at) => [name, makeFolder(3 + at)]));
+    await using server = await startFakeImap({ folders });
+    const opened = new Set<string>();
+    server.fault = ({ command, folder = "" }) => {
+      if (command !== "EXAMINE") return undefined;
+      const isListed = opened.has(folder);
+      opened.add(folder);
+      return isListed && folder === "B" ? { type: "no", text: "[NONEXISTENT] it is gone" } : undefined;
+    };
+    const destination = join(directory.path, "dest");
+    const result = await mirrorFake(server, destination);
+    expect(result).toMatchObject({ exit: 3 });
+    expect(result.failed.length).toBeGreaterThan(0);
+    expect(result.failed.every((name) => name.startsWith("B"))).toBe(true);
+    const isKept = ({ directory }: { readonly directory: string }): boolean => directory !== "B";
+    const tree = await readTree(destination);
+    expect(tree.filter(isKept)).toEqual(modelTree(folders).filter(isKept));
+    expect(tree.find(({ directory }) => directory === "B")?.messages ?? []).toEqual([]);
+  });
+
   it("are not opened for little", async () => {
     await using directory = await temporaryDirectory();
     const folders = new Map(["INBOX", "A", "B"].map((name) => [name, makeFolder(5)]));

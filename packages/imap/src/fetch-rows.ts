@@ -2,6 +2,7 @@ import { BackupError } from "@backup/core";
 import type { FetchOptions, ImapFlow } from "imapflow";
 import { LISTED, fetchUsual } from "./fetch-usual.js";
 import type { Folder } from "./list-folders.js";
+import type { AllRows } from "./open-with-rows.js";
 import { searchUids } from "./search-uids.js";
 import type { ImapSession } from "./session.js";
 import type { FetchedRow } from "./usual-row.js";
@@ -31,6 +32,8 @@ export interface FetchRowsInput {
   readonly exists: number | undefined;
   /** UIDs that are stored. */
   readonly expected: readonly number[];
+  /** What a FETCH of all messages has told already. */
+  readonly first?: AllRows | undefined;
 }
 
 /**
@@ -42,10 +45,10 @@ export interface FetchRowsInput {
  * @throws BackupError COLLECTION_UNAVAILABLE
  */
 export async function fetchRows(input: FetchRowsInput): Promise<ReadonlyMap<number, Row>> {
-  const { client, exists, expected } = input;
-  const rows = new Map<number, Row>();
-  if (exists === 0) return rows;
-  const answered = await addRows(client, "1:*", rows);
+  const { client, exists, expected, first } = input;
+  if (exists === 0) return new Map();
+  const rows = first?.rows ?? new Map<number, Row>();
+  const answered = first?.answered ?? (await addRows(client, "1:*", rows));
   if (exists !== undefined && answered >= exists && expected.every((uid) => rows.has(uid))) return rows;
   const missing = [...(await allUids(input))].filter((uid) => isUid(uid) && !rows.has(uid));
   // A SEARCH may name any number, and each costs a command.

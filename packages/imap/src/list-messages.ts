@@ -15,6 +15,7 @@ import type { Folder } from "./list-folders.js";
 import type { MailItem, MessageItem, SidecarItem } from "./mail-item.js";
 import { MESSAGE_REV, type MessageName, messageId, readMessageName } from "./message-names.js";
 import { openFolder } from "./open-folder.js";
+import { openWithRows } from "./open-with-rows.js";
 import type { ImapSession } from "./session.js";
 
 /** Times that a folder is listed when answers fail. */
@@ -52,14 +53,16 @@ async function listOnce(
 ): Promise<readonly (MailItem | Unavailable)[]> {
   // Opened anew: the number of messages is held against the rows.
   const { since } = view;
-  const { client, mailbox } = await openFolder(session, folder, { fresh: true, changes: since !== undefined, signal });
+  const first = since === undefined ? await openWithRows(session, folder, signal) : undefined;
+  const opened = first ?? (await openFolder(session, folder, { fresh: true, changes: since !== undefined, signal }));
+  const { client, mailbox } = opened;
   const { uidValidity } = mailbox;
   const stored = storedMessages(view.known, uidValidity);
   const uids = new Set(stored.keys());
   const changes =
     since === undefined ? undefined : await fetchChanges({ session, client, mailbox, since, stored: uids });
   const rows =
-    changes?.rows ?? (await fetchRows({ session, folder, client, exists: mailbox.exists, expected: [...uids] }));
+    changes?.rows ?? (await fetchRows({ session, folder, client, exists: mailbox.exists, expected: [...uids], first }));
 
   const table = new KeywordTable(await readSidecar(view, folder.path, KEYWORDS_FILE));
   const before = linesById(await readSidecar(view, folder.path, MORE_KEYWORDS_FILE));

@@ -36,11 +36,8 @@ export async function openFolder(
       const { mailbox } = client;
       if (!fresh && mailbox && mailbox.path === folder.mailbox) return { client, mailbox };
       if (changes) await session.enableChanges(client);
-      // Imapflow asks for a folder that it has not listed on this connection by a LIST of its own.
-      (client as unknown as Listing).folders.set(folder.mailbox, { path: folder.mailbox });
-      const opened = await client.mailboxOpen(folder.mailbox, { readOnly: !write });
-      // Imapflow's type does not say so, but a server may leave it out; without it no UID means anything.
-      if (!/^\d{1,20}$/.test(String(opened.uidValidity)))
+      const opened = await openNow(client, folder, { write });
+      if (!hasUidValidity(opened))
         throw new BackupError("PROTOCOL", "the server tells no UIDVALIDITY for it", { transient: true });
       if (!changes) silenceModseq(opened);
       return { client, mailbox: opened };
@@ -53,6 +50,18 @@ export async function openFolder(
       if (attempt >= ATTEMPTS) throw problem;
     }
   }
+}
+
+/** EXAMINE, or SELECT, which is sent before this returns. Errors are imapflow's. */
+export async function openNow(client: ImapFlow, { mailbox }: Folder, { write = false } = {}): Promise<MailboxObject> {
+  // Imapflow asks for a folder that it has not listed on this connection by a LIST of its own.
+  (client as unknown as Listing).folders.set(mailbox, { path: mailbox });
+  return await client.mailboxOpen(mailbox, { readOnly: !write });
+}
+
+/** Imapflow's type does not say so, but a server may leave it out; without it no UID means anything. */
+export function hasUidValidity({ uidValidity }: MailboxObject): boolean {
+  return /^\d{1,20}$/.test(String(uidValidity));
 }
 
 /** What imapflow's types do not have. */

@@ -44,14 +44,19 @@ export function pipelineCommands(client: ImapFlow): void {
 /**
  * Sends the commands that `give` has the connection carry out, all of them now. They must have no literals, and are sent
  * once: a pause that the server asks for would change their order.
+ * @returns what `give` does
  */
-export function sendAtOnce(client: ImapFlow, give: () => void): void {
+export function sendAtOnce<T>(client: ImapFlow, give: () => T): T {
   sending.add(client);
   try {
-    give();
+    return give();
   } finally {
     sending.delete(client);
+    flush(client);
   }
+}
+
+function flush(client: ImapFlow): void {
   const pipeline = pipelines.get(client);
   if (!pipeline) return;
   const { ahead, write } = pipeline;

@@ -3,7 +3,7 @@ import type { ImapFlow } from "imapflow";
 import { WHOLE, fetchUsualRows } from "./fetch-usual.js";
 import type { Folder } from "./list-folders.js";
 import type { MessageItem } from "./mail-item.js";
-import { silenceModseq } from "./open-folder.js";
+import { openNow, silenceModseq } from "./open-folder.js";
 import { sendAtOnce } from "./pipeline.js";
 import { LARGE, isRefusal } from "./read-messages.js";
 import type { ImapSession } from "./session.js";
@@ -83,19 +83,11 @@ function fetchOf(
   client: ImapFlow,
   { folder, items, isOpen }: FolderItems & { readonly isOpen: boolean },
 ): AsyncGenerator<FetchedRow> {
-  let rows: AsyncGenerator<FetchedRow> | undefined;
-  sendAtOnce(client, () => {
-    if (!isOpen) examine(client, folder);
-    rows = fetchUsualRows(client, uidSet(items.map(({ uid }) => uid)), WHOLE);
+  return sendAtOnce(client, () => {
+    // When that fails the FETCH does: a server has no folder open then (RFC 9051, section 6.3.2).
+    if (!isOpen) openNow(client, folder).then(silenceModseq, () => {});
+    return fetchUsualRows(client, uidSet(items.map(({ uid }) => uid)), WHOLE);
   });
-  if (!rows) throw new Error("nothing was asked for");
-  return rows;
-}
-
-/** When it fails the FETCH behind it does: a server has no folder open then (RFC 9051, section 6.3.2). */
-function examine(client: ImapFlow, { mailbox }: Folder): void {
-  (client as unknown as { readonly folders: Map<string, object> }).folders.set(mailbox, { path: mailbox });
-  client.mailboxOpen(mailbox, { readOnly: true }).then(silenceModseq, () => {});
 }
 
 /** Whether it is of this very folder what a row brings. */

@@ -53,7 +53,7 @@ export async function serve({ socket, server, id, secure, startTls }: Connection
 }
 
 async function respond(wire: Wire, session: Session, command: Command): Promise<Tagged> {
-  const fault = await faultOf(session, command);
+  const fault = await faultOf(session, command, wire);
   const ending = fault && isEnding(fault) ? fault : undefined;
   const garbage = fault?.type === "garbage-row" ? (fault.row ?? 1) : undefined;
   const budget = { bytes: fault?.type === "cut-in-literal" ? fault.afterBytes : Infinity };
@@ -76,13 +76,14 @@ async function* rowsFor(session: Session, command: Command): AsyncGenerator<Row,
   return yield* answer(session, command);
 }
 
-async function faultOf(session: Session, { tag, name, args }: Command): Promise<Fault | undefined> {
+async function faultOf(session: Session, { tag, name, args }: Command, wire: Wire): Promise<Fault | undefined> {
   const { server, id, selected } = session;
   const count = (server.counts.get(name) ?? 0) + 1;
   server.counts.set(name, count);
   const named = /^(SELECT|EXAMINE|STATUS)$/.test(name) ? word(tokenize(args)[0]) : undefined;
   const folder = named === undefined ? selected : (folderName(server.folders, named) ?? named);
-  return await server.fault?.({ command: name, tag, args, folder, connection: id, count });
+  const upcoming = (): Promise<string> => wire.upcoming();
+  return await server.fault?.({ command: name, tag, args, folder, connection: id, count, upcoming });
 }
 
 async function end(wire: Wire, tag: string, ending: Ending): Promise<Tagged> {

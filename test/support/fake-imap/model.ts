@@ -100,6 +100,8 @@ export interface FaultContext {
   readonly connection: number;
   /** How often this command came since the script was set, over all connections; from 1. */
   readonly count: number;
+  /** The line that the client sends next, which it must do without an answer to this command. */
+  upcoming(): Promise<string>;
 }
 
 /** Asked before each command is answered. It may change the folders, and may wait. */

@@ -37,6 +37,12 @@ export class Wire {
     }
   }
 
+  /** The line that will be next, when it has come; it stays to be read. @throws WireClosed */
+  async upcoming(): Promise<string> {
+    while (!this.#input.includes(10)) await this.#more();
+    return this.#input.toString("latin1", 0, this.#input.indexOf(10)).trimEnd();
+  }
+
   /** @throws WireClosed */
   async exactly(bytes: number): Promise<string> {
     while (this.#input.length < bytes) await this.#more();

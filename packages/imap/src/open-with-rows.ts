@@ -1,0 +1,46 @@
+import { throwIfAborted } from "@backup/core";
+import type { ImapFlow } from "imapflow";
+import { type Row, addRows } from "./fetch-rows.js";
+import type { Folder } from "./list-folders.js";
+import { type OpenFolder, hasUidValidity, openNow, silenceModseq } from "./open-folder.js";
+import { sendAtOnce } from "./pipeline.js";
+import type { ImapSession } from "./session.js";
+
+/** What a FETCH of all messages has told. */
+export interface AllRows {
+  readonly rows: Map<number, Row>;
+  /** Messages that they are of, as addRows counts them. */
+  readonly answered: number;
+}
+
+/** Connections on which the FETCH was refused once: some servers do that where a folder is empty. */
+const refused = new WeakSet<ImapFlow>();
+
+/**
+ * Opens a folder read-only, and has all its messages listed by a FETCH that does not wait until it is open.
+ * Undefined: that did not go as it should, and is to be done one after the other.
+ * @throws BackupError THROTTLED
+ */
+export async function openWithRows(
+  session: ImapSession,
+  folder: Folder,
+  signal: AbortSignal,
+): Promise<(OpenFolder & AllRows) | undefined> {
+  const client = await session.client(signal);
+  if (refused.has(client)) return undefined;
+  const rows = new Map<number, Row>();
+  const [opened, listed] = await Promise.allSettled(
+    sendAtOnce(client, () => [openNow(client, folder), addRows(client, "1:*", rows)] as const),
+  );
+  throwIfAborted(signal);
+  const isOpen = opened.status === "fulfilled" && hasUidValidity(opened.value);
+  if (isOpen && listed.status === "fulfilled") {
+    silenceModseq(opened.value);
+    return { client, mailbox: opened.value, rows, answered: listed.value };
+  }
+  refused.add(client);
+  for (const result of [opened, listed])
+    if (result.status === "rejected" && client.usable) await session.heed(result.reason, signal);
+  if (!client.usable) session.drop();
+  return undefined;
+}
