@@ -1,10 +1,4 @@
 import { once } from "node:events";
-import { createBullBoard } from "@bull-board/api";
-import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
-import { HonoAdapter } from "@bull-board/hono";
-import { serve as serveHono } from "@hono/node-server";
-import { serveStatic } from "@hono/node-server/serve-static";
-import { Hono } from "hono";
 import { type Listening, cannotListen, listening } from "./http.js";
 import type { Queues } from "./queues.js";
 
@@ -13,6 +7,15 @@ export async function serveDashboard(
   queues: Queues,
   { host, port }: Listening,
 ): Promise<AsyncDisposable & { readonly url: string }> {
+  // Loaded when used: a worker of less memory starts its commands sooner.
+  const [{ createBullBoard }, { BullMQAdapter }, { HonoAdapter }, { Hono }, node, { serveStatic }] = await Promise.all([
+    import("@bull-board/api"),
+    import("@bull-board/api/bullMQAdapter"),
+    import("@bull-board/hono"),
+    import("hono"),
+    import("@hono/node-server"),
+    import("@hono/node-server/serve-static"),
+  ]);
   const pages = new HonoAdapter(serveStatic);
   const shown = (await queues.all()).map(({ queue }) => new BullMQAdapter(queue, { readOnlyMode: true }));
   createBullBoard({ queues: shown, serverAdapter: pages });
@@ -23,7 +26,7 @@ export async function serveDashboard(
     return await next();
   });
   app.route("/", pages.registerPlugin());
-  const server = serveHono({ fetch: app.fetch, hostname: host, port });
+  const server = node.serve({ fetch: app.fetch, hostname: host, port });
   try {
     await once(server, "listening");
   } catch (error) {

@@ -3,7 +3,7 @@ import type { Redis } from "ioredis";
 import { type AccountJob, isAccountJob } from "./account.js";
 import { KEYS } from "./keys.js";
 import { MOST_PARTLY, type Pauses, around, nextDay } from "./pauses.js";
-import { takePermit } from "./permits.js";
+import { type WriteLimits, takePermit } from "./permits.js";
 import { type ChildEvent, type Command, runCommand } from "./run-command.js";
 import { type Verdict, verdictOf } from "./verdict.js";
 
@@ -12,10 +12,14 @@ export interface ProcessJob {
   readonly command: Command;
   readonly env: NodeJS.ProcessEnv;
   readonly pauses: Pauses;
+  readonly limits: WriteLimits;
+  /** For the command's plan. */
+  readonly directory: string;
   /** Fired: running commands are told to end, and their jobs go back. */
   readonly stop: AbortSignal;
   /** Told of each job when it has ended here. */
   readonly onVerdict: (verdict: Verdict["is"], seconds: number) => void;
+  readonly onTrouble: (error: unknown) => void;
 }
 
 /** Progress is written down this often at most, milliseconds. */
@@ -30,7 +34,7 @@ const MOST_LINES = 30;
  * says to BullMQ what becomes of the job. Moving it to another state is done here.
  */
 export async function processJob(job: Job<AccountJob>, token: string, options: ProcessJob): Promise<unknown> {
-  const { redis, stop, pauses, onVerdict } = options;
+  const { redis, stop, pauses, limits, onVerdict, onTrouble } = options;
   const started = performance.now();
   const end = (is: Verdict["is"]): void => onVerdict(is, (performance.now() - started) / 1000);
   if (!isAccountJob(job.data)) {
@@ -38,7 +42,9 @@ export async function processJob(job: Job<AccountJob>, token: string, options: P
     throw new UnrecoverableError("this is no job of backup fleet; remove it, or correct what made it");
   }
   const { id, account } = job.data;
-  await using permit = await takePermit(redis, account.destinationHost);
+  const host = account.destinationHost;
+  const limit = host === undefined ? undefined : await limits.of(host);
+  await using permit = host === undefined || limit === undefined ? FREE : await takePermit({ redis, host, limit });
   if (!permit) return await postpone(job, token, Date.now() + around(pauses.busyMs));
   if (stop.aborted) return await putBack(job, token);
   const verdict = await run(job, options);
@@ -47,22 +53,26 @@ export async function processJob(job: Job<AccountJob>, token: string, options: P
   if (verdict.is === "later") return await later(job, token, verdict, pauses);
   if (verdict.is === "again") throw new Error(verdict.reason);
   if (verdict.is === "failed") throw new UnrecoverableError(verdict.reason);
-  await redis.zadd(KEYS.success, "GT", Date.now(), id);
+  // Its answer comes before that of what ends the job, by the same connection: nobody has to wait for both.
+  redis.zadd(KEYS.success, "GT", Date.now(), id).catch(onTrouble);
   return verdict.note ?? "done";
 }
 
-async function run(job: Job<AccountJob>, { command, env, stop }: ProcessJob): Promise<Verdict> {
+/** The permit to write where there is no limit. */
+const FREE: AsyncDisposable = { async [Symbol.asyncDispose]() {} };
+
+async function run(job: Job<AccountJob>, { command, directory, env, stop }: ProcessJob): Promise<Verdict> {
   const teller = new Teller(job);
   const { plan } = job.data.account;
   const ended = await runCommand({
     command,
     plan,
+    directory,
     env,
     stop,
     graceMs: GRACE_MS,
     onEvent: (event) => teller.tell(event),
   });
-  await teller.end();
   return verdictOf({ ...ended, code: teller.isBudgetSpent && ended.status === 3 ? "BUDGET_SPENT" : ended.code });
 }
 
@@ -96,7 +106,6 @@ class Teller {
   readonly #job: Job;
   #lines = 0;
   #told = 0;
-  #writing: Promise<unknown> = Promise.resolve();
   isBudgetSpent = false;
 
   constructor(job: Job) {
@@ -107,23 +116,19 @@ class Teller {
     if (event.type === "progress" && Date.now() - this.#told > PROGRESS_MS) {
       this.#told = Date.now();
       const { items, bytes, totalItems, totalBytes } = event;
-      this.#write(() => this.#job.updateProgress({ items, bytes, totalItems, totalBytes }));
+      send(this.#job.updateProgress({ items, bytes, totalItems, totalBytes }));
     }
     if ("code" in event && event.code === "BUDGET_SPENT") this.isBudgetSpent = true;
     const line = lineOf(event);
     if (line === undefined || this.#lines >= MOST_LINES) return;
     this.#lines++;
-    this.#write(() => this.#job.log(`${new Date().toISOString()} ${line}`));
+    send(this.#job.log(`${new Date().toISOString()} ${line}`));
   }
+}
 
-  async end(): Promise<void> {
-    await this.#writing;
-  }
-
-  /** One after the other. A job that another worker has meanwhile is told nothing more. */
-  #write(write: () => Promise<unknown>): void {
-    this.#writing = this.#writing.then(write).catch(() => {});
-  }
+/** One connection keeps them in order. A job that another worker has meanwhile is told nothing more. */
+function send(write: Promise<unknown>): void {
+  write.catch(() => {});
 }
 
 function lineOf(event: ChildEvent): string | undefined {

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
@@ -29,6 +29,8 @@ export interface RunCommand {
   readonly command: Command;
   /** A plan of one action. */
   readonly plan: object;
+  /** A private one, for a file of that plan. */
+  readonly directory: string;
   readonly env: NodeJS.ProcessEnv;
   /** Fired: the command is told to end, and is killed `graceMs` later. */
   readonly stop: AbortSignal;
@@ -45,50 +47,53 @@ const KEPT = 2000;
  * Runs the command on a plan, as a process of its own: what goes wrong in it costs one job. Resolves when it has ended,
  * however it did.
  */
-export async function runCommand({ command, plan, env, stop, graceMs, onEvent }: RunCommand): Promise<Ended> {
-  const directory = await mkdtemp(join(tmpdir(), "backup-job-"));
+export async function runCommand(options: RunCommand): Promise<Ended> {
+  const file = join(options.directory, `${randomUUID()}.yaml`);
   try {
-    const file = join(directory, "plan.yaml");
     // JSON is YAML.
-    await writeFile(file, JSON.stringify(plan), { mode: 0o600, flag: "wx" });
-    const [program, ...first] = command;
-    const child = spawn(program, [...first, "run", file, "--json"], {
-      env,
-      stdio: ["ignore", "pipe", "pipe"],
-      // A signal for the worker's terminal is the worker's, who ends it in order.
-      detached: true,
-    });
-    let isStopped = false;
-    let kill: NodeJS.Timeout | undefined;
-    const end = (): void => {
-      isStopped = true;
-      child.kill("SIGTERM");
-      kill = setTimeout(() => child.kill("SIGKILL"), graceMs);
-    };
-    if (stop.aborted) end();
-    stop.addEventListener("abort", end, { once: true });
-    try {
-      const exited = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
-      const [summary, complaint, [status, signal]] = await Promise.all([
-        readEvents(child.stdout, onEvent),
-        tailOf(child.stderr),
-        exited,
-      ]);
-      const action = summary?.actions[0];
-      return {
-        // Of a plan with one action, its own status says more.
-        status: status === 0 || status === 4 ? status : (action?.status ?? status),
-        signal,
-        isStopped,
-        code: action?.error?.code,
-        message: action?.error?.message ?? (summary ? undefined : complaint),
-      };
-    } finally {
-      stop.removeEventListener("abort", end);
-      clearTimeout(kill);
-    }
+    await writeFile(file, JSON.stringify(options.plan), { mode: 0o600, flag: "wx" });
+    return await runPlan(file, options);
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    await unlink(file);
+  }
+}
+
+async function runPlan(file: string, { command, env, stop, graceMs, onEvent }: RunCommand): Promise<Ended> {
+  const [program, ...first] = command;
+  const child = spawn(program, [...first, "run", file, "--json"], {
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+    // A signal for the worker's terminal is the worker's, who ends it in order.
+    detached: true,
+  });
+  let isStopped = false;
+  let kill: NodeJS.Timeout | undefined;
+  const end = (): void => {
+    isStopped = true;
+    child.kill("SIGTERM");
+    kill = setTimeout(() => child.kill("SIGKILL"), graceMs);
+  };
+  if (stop.aborted) end();
+  stop.addEventListener("abort", end, { once: true });
+  try {
+    const exited = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
+    const [summary, complaint, [status, signal]] = await Promise.all([
+      readEvents(child.stdout, onEvent),
+      tailOf(child.stderr),
+      exited,
+    ]);
+    const action = summary?.actions[0];
+    return {
+      // Of a plan with one action, its own status says more.
+      status: status === 0 || status === 4 ? status : (action?.status ?? status),
+      signal,
+      isStopped,
+      code: action?.error?.code,
+      message: action?.error?.message ?? (summary ? undefined : complaint),
+    };
+  } finally {
+    stop.removeEventListener("abort", end);
+    clearTimeout(kill);
   }
 }
 
