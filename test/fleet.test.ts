@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile, readdir, writeFile } from "node:fs/promises";
+import { copyFile, readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -8,10 +8,11 @@ import { Queues, connectQueue, fleetStatus, parseQueue } from "@backup/fleet";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { runBackup, startBackup } from "./support/command.js";
 import { startDovecot } from "./support/dovecot.js";
-import { digestsIn, fillMailbox, fleetUsers, writeAccounts, writingsOf } from "./support/fleet.js";
+import { type Writing, digestsIn, fillMailbox, fleetUsers, writeAccounts, writingsOf } from "./support/fleet.js";
 import type { MailServer } from "./support/mail-server.js";
 import { seededRandom } from "./support/random.js";
 import { type RedisServer, startRedis } from "./support/redis.js";
+import { startSshd } from "./support/sshd.js";
 import { type TemporaryDirectory, temporaryDirectory } from "./support/temporary-directory.js";
 
 /** Mailboxes of the test with kills; a thousand take a quarter of an hour. */
@@ -20,6 +21,13 @@ const WORKERS = 3;
 
 const RECORDER = fileURLToPath(new URL("support/fleet-recorder.mjs", import.meta.url));
 const WORKER = fileURLToPath(new URL("support/fleet-worker.mjs", import.meta.url));
+const NOTES = fileURLToPath(new URL("../examples/plugins/notes.mjs", import.meta.url));
+/** A plugin that would write down how a run went. */
+const NOTIFIER = `import { appendFile } from "node:fs/promises";
+export default { api: 1, kind: "notifier", name: "note", summary: "writes into a file",
+  options: { file: { type: "string", describe: "The file" } },
+  open: ({ file }) => ({ name: "note", ended: async () => { await appendFile(file, "told\\n"); } }) };
+`;
 
 interface Status {
   readonly total: Readonly<Record<"waiting" | "running" | "delayed" | "done" | "failed", number>>;
@@ -125,6 +133,14 @@ describe("a fleet that is killed at random", () => {
     }
   });
 });
+
+/** How many of these wrote at the same time. */
+function mostAtOnce(writings: readonly Writing[]): number {
+  const others = writings.map(
+    ({ from }) => writings.filter((other) => other.from <= from && (other.to ?? 0) > from).length,
+  );
+  return Math.max(...others);
+}
 
 /** Whether it was there still. */
 function killNow(pid: number): boolean {
@@ -343,26 +359,80 @@ describe("a fleet", { timeout: 180_000 }, () => {
     const text = (await readFile(accounts, "utf8")).replaceAll("/to/", "/polite-to/");
     await writeFile(accounts, text);
     await fleet("enqueue", accounts, "--per-host", "2");
+    const most = await workByTwo(records);
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(2);
+    const writings = await writingsOf(records, new Map());
+    expect(writings).toHaveLength(6);
+    expect(mostAtOnce(writings)).toBeLessThanOrEqual(2);
+    await fleet("enqueue", accounts, "--per-host", "1000");
+  });
+
+  it("keeps to how many may write to a host, over all workers", async () => {
+    await using sshd = await startSshd();
+    const records = join(directory.path, "polite-writers");
+    await writeFile(records, "");
+    const some = Object.fromEntries(Object.entries(users).slice(2, 8));
+    const accounts = await writeAccounts({ server, directory: directory.path }, some);
+    const [head = "", ...rows] = (await readFile(accounts, "utf8")).trim().split("\n");
+    const there = rows.map((row) => row.replace(/,[^,]*\/to\//, `,${sshd.user}@${sshd.host}:${sshd.remotePath}/`));
+    const host = ["ssh-port,dstsecret,known-hosts", [sshd.port, sshd.identity, sshd.knownHosts].join()];
+    await writeFile(accounts, [`${head},${host[0]}`, ...there.map((row) => `${row},${host[1]}`)].join("\n"));
+    expect(await fleet("enqueue", accounts, "--per-destination", "2")).toMatchObject({ code: 0, stderr: "" });
+    // Without a limit of the mail server's all eight of them would write at once.
+    expect(await workByTwo(records)).toBeGreaterThan(2);
+    expect((await statusOf(redis.url)).failed).toEqual([]);
+    const writings = await writingsOf(records, new Map());
+    expect(writings).toHaveLength(6);
+    expect(mostAtOnce(writings)).toBe(2);
+    for (const user of Object.keys(some))
+      expect(await digestsIn(join(sshd.path, user, "INBOX"))).toEqual(await digestsIn(server.mailDir(user)));
+  });
+
+  it("runs what plugins of a plan bring, or of a command with a list, and says that it makes no report of the whole", async () => {
+    await copyFile(NOTES, join(directory.path, "notes.mjs"));
+    await writeFile(join(directory.path, "notifier.mjs"), NOTIFIER);
+    await writeFile(join(directory.path, "notes.json"), JSON.stringify([{ title: "Milk", text: "buy some" }]));
+    const [file, plan, list] = ["notes.json", "notes.yaml", "notes.csv"].map((name) => join(directory.path, name));
+    const to = (name: string): string => join(directory.path, "to", name);
+    await writeFile(
+      plan ?? "",
+      `plugins: [./notes.mjs, ./notifier.mjs]
+actions: [{ type: notes, file: ${file}, destination: ${to("by-plan")} }]
+reports: { note: { file: ${join(directory.path, "notified")} } }
+`,
+    );
+    await writeFile(list ?? "", `type,file,destination\nnotes,${file},${to("by-list")}\n`);
+    expect(await fleet("enqueue", plan ?? "")).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(
+        /^warning: .*notes\.yaml: a queue runs each account .* without reports of the whole/,
+      ),
+    });
+    expect(await fleet("enqueue", list ?? "")).toMatchObject({ code: 2, stderr: expect.stringContaining("notes") });
+    expect(await fleet("enqueue", list ?? "", "--plugin", NOTES)).toMatchObject({ code: 0, stderr: "" });
+    expect(await fleet("worker", "--until-empty")).toMatchObject({ code: 0, stderr: "" });
+    expect((await statusOf(redis.url)).failed).toEqual([]);
+    for (const name of ["by-plan", "by-list"]) expect(await readdir(join(to(name), "notes"))).toHaveLength(1);
+    expect(await readdir(directory.path)).not.toContain("notified");
+  });
+
+  /** Two workers of four jobs each until nothing is left to do; how many jobs were seen to run at once. */
+  async function workByTwo(records: string): Promise<number> {
     const settings = { url: redis.url, concurrency: 4, command: [process.execPath, RECORDER] };
     const env = { ...process.env, FLEET_RECORDS: records, FLEET_WORKER: JSON.stringify(settings) };
     const workers = [0, 1].map(() => spawn(process.execPath, [WORKER], { env, stdio: "inherit" }));
     onTestFinished(() => workers.forEach((worker) => worker.kill("SIGKILL")));
     let most = 0;
     for (;;) {
-      const { waiting, running } = (await statusOf(redis.url)).total;
+      const { waiting, running, delayed } = (await statusOf(redis.url)).total;
       most = Math.max(most, running);
-      if (waiting + running === 0) break;
+      if (waiting + running + delayed === 0) break;
     }
     for (const worker of workers) worker.kill("SIGTERM");
     await Promise.all(workers.map((worker) => once(worker, "exit")));
-    expect(most).toBeGreaterThan(0);
-    expect(most).toBeLessThanOrEqual(2);
-    const writings = await writingsOf(records, new Map());
-    expect(writings).toHaveLength(6);
-    for (const { from } of writings)
-      expect(writings.filter((other) => other.from <= from && (other.to ?? 0) > from).length).toBeLessThanOrEqual(2);
-    await fleet("enqueue", accounts, "--per-host", "1000");
-  });
+    return most;
+  }
 });
 
 describe("a queue", { timeout: 180_000 }, () => {

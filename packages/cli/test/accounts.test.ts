@@ -37,9 +37,9 @@ describe("a list of accounts", () => {
   it("has a column for each key of a plan's actions, and says what is not empty", async () => {
     const actions = await read(
       [
-        "user,destination,server,hist,connections,exclude-folder,name",
-        "alice@example.org,nas:mail/alice,mail.example.org,true,2,Spam;Trash,",
-        '"bob, the other",/srv/bob,mail.example.org:143,,,,Bob',
+        "user,destination,server,hist,connections,exclude-folder,name,ssh-port",
+        "alice@example.org,nas:mail/alice,mail.example.org,true,2,Spam;Trash,,2222",
+        '"bob, the other",/srv/bob,mail.example.org:143,,,,Bob,',
         "",
       ].join("\r\n"),
     );
@@ -56,6 +56,7 @@ describe("a list of accounts", () => {
         hist: true,
         connections: 2,
         "exclude-folder": ["Spam", "Trash"],
+        "ssh-port": 2222,
       },
       { type: "imap", user: "bob, the other", destination: "/srv/bob", server: "mail.example.org:143", name: "Bob" },
     ]);

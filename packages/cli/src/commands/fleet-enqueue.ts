@@ -73,7 +73,7 @@ async function run(args: FleetEnqueueArguments, context: CommandContext): Promis
   const { json, quiet, signal } = context;
   // Loaded when used: they cost start-up time.
   const { readActions } = await import("../plan/read-actions.js");
-  const { accountsOf } = await import("../fleet/accounts.js");
+  const { accountsOf, unusedOf } = await import("../fleet/accounts.js");
   const { openQueue } = await import("../fleet/queue-options.js");
   const { periodOf } = await import("../fleet/period.js");
   let bad = 0;
@@ -83,9 +83,14 @@ async function run(args: FleetEnqueueArguments, context: CommandContext): Promis
         process.stderr.write(`left out: ${printable(line)}\n`);
       }
     : undefined;
-  const accounts = accountsOf(
-    await readActions(args.file, { dryRun: false, env: context.env, plugins: context.plugins, signal, onBad }),
-  );
+  const { env, plugins } = context;
+  const plan = await readActions(args.file, { dryRun: false, env, plugins, signal, onBad });
+  const accounts = accountsOf(plan);
+  const unused = unusedOf(plan).join(", ");
+  if (unused !== "")
+    process.stderr.write(
+      `warning: ${printable(args.file)}: a queue runs each account on its own, without ${unused} of the whole plan; backup fleet status --late says who has no fresh backup, --every when they begin\n`,
+    );
   await using opened = await openQueue(args, context);
   const now = new Date();
   const limits: HostLimits = { perHost: args.perHost, ratePerMinute: args.rate, perDestination: args.perDestination };

@@ -35,6 +35,17 @@ export function accountsOf({ actions, plugins }: Plan<WrittenAction>): readonly 
   });
 }
 
+/** Keys of a plan that mean a run of all of it, which a queue never makes. */
+export function unusedOf({ reports, hooks, actions }: Plan<WrittenAction>): readonly string[] {
+  const has = {
+    reports: Object.values(reports).some((report) => report !== undefined),
+    before: hooks.before.length > 0,
+    after: hooks.after.length > 0,
+    schedule: actions.some(({ schedule }) => schedule !== undefined),
+  };
+  return Object.entries(has).flatMap(([key, is]) => (is ? [key] : []));
+}
+
 /** Keys of the words of each type, but for the destination. */
 function wordsOf({ actions }: PluginRegistry): ReadonlyMap<string, readonly string[]> {
   return new Map(

@@ -13,7 +13,7 @@ export async function pluginsOfPlan(
   context: ScriptPluginOptions,
 ): Promise<PluginRegistry> {
   // Most plans name none.
-  if (!/^["']?plugins["']?\s*:/m.test(text)) return plugins;
+  if (!/\bplugins["']?\s*:/.test(text)) return plugins;
   const source = parseSource(file, text);
   // What is no list of texts, the schema refuses.
   const names = namesIn(source.value);

@@ -111,10 +111,12 @@ function recordsOf(file: string, text: string): CsvRecord[] {
 
 type Kind = Pick<ActionOption, "type" | "array">;
 
-/** What each column may hold, by the options of all types. */
+/** What each column may hold, by the options of all types and destinations. */
 function kindsOf(types: readonly ActionType<never>[]): ReadonlyMap<string, Kind> {
   const words = types.flatMap(({ positionals }) => positionals.map(({ name }) => planKey(name)));
-  const options = types.flatMap((type) => Object.entries<ActionOption>(type.options));
+  const options = types.flatMap((type) =>
+    Object.entries<ActionOption>({ ...type.options, ...type.destinations.options }),
+  );
   const text: Kind = { type: "string" };
   return new Map<string, Kind>([
     ...Object.entries<ActionOption>(ACTION_OPTIONS),
