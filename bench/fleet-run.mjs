@@ -1,7 +1,7 @@
 /** What a queue costs, and what several workers bring. See USAGE in options.mjs for the command line. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -15,6 +15,7 @@ import { mixedSizes } from "./sizes.mjs";
 
 const BACKUP = fileURLToPath(new URL("../packages/cli/bin/backup.js", import.meta.url));
 const WORKER = fileURLToPath(new URL("fleet-worker.mjs", import.meta.url));
+const CHILD = fileURLToPath(new URL("fleet-child.sh", import.meta.url));
 
 const say = (line) => console.log(line);
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
@@ -29,9 +30,11 @@ export const runFleet = async (options) => {
   const work = mkdtempSync(join(tmpdir(), "bench-fleet-"));
   try {
     say(machineLine(machine(work)));
-    await enqueueing(options.accounts, work);
-    await overhead(Math.min(options.accounts, 2000), work);
-    await severalWorkers(options, { cache, work });
+    const wanted = (part) => options.only?.includes(part) ?? true;
+    if (wanted("enqueue")) await enqueueing(options.accounts, work);
+    if (wanted("jobs")) await overhead(Math.min(options.accounts, 2000), { rounds: options.rounds, work });
+    if (wanted("refused")) await refused(options.accounts, work);
+    if (wanted("workers")) await severalWorkers(options, { cache, work });
     return true;
   } finally {
     rmSync(work, { recursive: true, force: true });
@@ -58,15 +61,52 @@ const enqueueing = async (count, work) => {
 };
 
 /** Jobs that do nothing: what is left is the worker's own work, and the start of a process. */
-const overhead = async (count, work) => {
+const overhead = async (count, { rounds, work }) => {
+  const redis = await startRedis(work);
+  const figures = { each: [], alone: [], besides: [], cpu: [] };
+  try {
+    for (let round = 0; round < rounds; round++) {
+      const file = accountsFile(work, count, { prefix: `r${round}-` });
+      await backup(["fleet", "enqueue", file, "--queue", redis.url, "-q"]);
+      const before = await spawning(200);
+      const { ms, cpuMs } = await workers(1, { redis, concurrency: 1, command: ["/bin/true"] });
+      const alone = (before + (await spawning(200))) / 2;
+      figures.each.push(ms / count);
+      figures.alone.push(alone);
+      figures.besides.push(ms / count - alone);
+      figures.cpu.push(cpuMs / count);
+    }
+    const [each, alone, besides, cpu] = Object.values(figures).map((values) => median(values).toFixed(2));
+    say(
+      `${count} jobs of /bin/true, one at a time: ${each} ms for each; to start and end such a process alone: ${alone} ms; ` +
+        `besides: ${besides} ms; CPU of the worker, with starting the process: ${cpu} ms`,
+    );
+  } finally {
+    await redis.stop();
+  }
+};
+
+/** Accounts of which 3 % have a wrong password, with nothing to do for the others. @throws Error where the end is not as it has to be */
+const refused = async (count, work) => {
   const redis = await startRedis(work);
   try {
-    await backup(["fleet", "enqueue", accountsFile(work, count), "--queue", redis.url, "-q"]);
-    const { seconds, cpuMs } = await workers(1, { redis, concurrency: 1, command: ["/bin/true"] });
-    const spawned = await spawning(200);
+    const wrong = Math.round(count * 0.03);
+    const tried = join(work, "refused");
+    writeFileSync(tried, "");
+    const before = await memoryOf(redis);
+    await backup(["fleet", "enqueue", accountsFile(work, count, { wrong }), "--queue", redis.url, "-q"]);
+    const settings = { redis, concurrency: 4, command: [CHILD], env: { FLEET_REFUSED: tried } };
+    const { ms, cpuMs } = await workers(1, settings);
+    const bytes = (await memoryOf(redis)) - before;
+    const { total } = await statusOf(redis);
+    const names = readFileSync(tried, "utf8").split("\n").filter(Boolean);
+    const isRight = total.done === count - wrong && total.failed === wrong && total.waiting + total.delayed === 0;
+    if (!isRight || names.length !== wrong || new Set(names).size !== wrong)
+      throw new Error(`${wrong} should have been tried once: ${names.length} tries, ${JSON.stringify(total)}`);
     say(
-      `${count} jobs of /bin/true, one at a time: ${((seconds * 1000) / count).toFixed(2)} ms for each, ` +
-        `${(cpuMs / count).toFixed(2)} ms of the worker's CPU; to start and end such a process alone takes ${spawned.toFixed(2)} ms`,
+      `${count} accounts, ${wrong} with a wrong password: ${total.done} done, ${total.failed} failed, each of them tried once; ` +
+        `${(ms / 1000).toFixed(0)} s by one worker, ${(ms / count).toFixed(2)} ms for each, of its CPU ${(cpuMs / count).toFixed(2)} ms; ` +
+        `Redis: ${(bytes / count).toFixed(0)} bytes for each`,
     );
   } finally {
     await redis.stop();
@@ -112,11 +152,14 @@ const severalWorkers = async ({ rounds, mailboxes, rtts: [rtt = 100] }, { cache,
   }
 };
 
-const accountsFile = (work, count) => {
-  const file = join(work, `accounts-${count}.csv`);
+/** A list of so many accounts; the users of some of them, spread over all, are called wrong. */
+const accountsFile = (work, count, { wrong = 0, prefix = "" } = {}) => {
+  const file = join(work, "accounts.csv");
   const rows = ["user,destination,server"];
-  for (let i = 0; i < count; i++)
-    rows.push(`user${i}@example.org,nas${i % 10}:mail/${i % 1000}/user${i},mail${i % 3}.example.org`);
+  for (let i = 0; i < count; i++) {
+    const user = `${prefix}${Math.floor((i * wrong) / count) < Math.floor(((i + 1) * wrong) / count) ? "wrong" : "user"}${i}`;
+    rows.push(`${user}@example.org,nas${i % 10}:mail/${i % 1000}/${user},mail${i % 3}.example.org`);
+  }
   writeFileSync(file, `${rows.join("\n")}\n`);
   return file;
 };
@@ -145,18 +188,32 @@ const backup = async (args) => {
 };
 
 /** So many workers until nothing is left. Their CPU is their own, not that of the commands. */
-const workers = async (number, settings) => {
+const workers = async (number, { redis, env = {}, ...rest }) => {
   const started = performance.now();
-  const { redis, ...rest } = settings;
-  const env = { ...process.env, FLEET_WORKER: JSON.stringify({ url: redis.url, ...rest }) };
+  const all = { ...process.env, ...env, FLEET_WORKER: JSON.stringify({ url: redis.url, ...rest }) };
   const ended = Array.from({ length: number }, async () => {
-    const child = spawn(process.execPath, [WORKER], { env, stdio: ["ignore", "pipe", "inherit"] });
-    let output = "";
-    for await (const piece of child.stdout) output += piece;
-    return JSON.parse(output);
+    const child = spawn(process.execPath, [WORKER], { env: all, stdio: ["ignore", "pipe", "inherit"] });
+    return JSON.parse(await textOf(child.stdout));
   });
   const results = await Promise.all(ended);
-  return { seconds: (performance.now() - started) / 1000, cpuMs: results.reduce((sum, { cpuMs }) => sum + cpuMs, 0) };
+  return {
+    // With the start of the workers.
+    seconds: (performance.now() - started) / 1000,
+    ms: Math.max(...results.map(({ ms }) => ms)),
+    cpuMs: results.reduce((sum, { cpuMs }) => sum + cpuMs, 0),
+  };
+};
+
+const textOf = async (stream) => {
+  let text = "";
+  for await (const piece of stream) text += piece;
+  return text;
+};
+
+const statusOf = async ({ url }) => {
+  const args = ["fleet", "status", "--queue", url, "--json"];
+  const child = spawn(process.execPath, [BACKUP, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  return JSON.parse(await textOf(child.stdout));
 };
 
 const startRedis = async (work) => {
@@ -172,9 +229,7 @@ const startRedis = async (work) => {
 
 const memoryOf = async ({ port }) => {
   const child = spawn("redis-cli", ["-p", String(port), "info", "memory"], { stdio: ["ignore", "pipe", "inherit"] });
-  let output = "";
-  for await (const piece of child.stdout) output += piece;
-  return Number(/used_memory:(\d+)/.exec(output)[1]);
+  return Number(/used_memory:(\d+)/.exec(await textOf(child.stdout))[1]);
 };
 
 const freePort = async () => {

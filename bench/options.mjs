@@ -41,9 +41,11 @@ npm run bench -- --trees [--scale F] [--only A,B] [--rtt A,B] [--cache DIR]
   a tree of 100,000 files (5 GB) to a host by ssh: initial, unchanged, its top directory renamed, some files moved and edited
   --only A,B      of backup, rsync, "rsync --fuzzy", rclone, restic (all); rclone takes some 50 ms for a file
   --rtt A,B       milliseconds of a round trip to the host, each in turn (0)
-npm run bench -- --fleet [--rounds N] [--accounts N] [--mailboxes N] [--rtt A] [--cache DIR]
-  what a queue costs: enqueueing accounts (100000), jobs that do nothing; and small mailboxes (60) by one worker and by three,
-  at this distance (100)
+npm run bench -- --fleet [--only A,B] [--rounds N] [--accounts N] [--mailboxes N] [--rtt A] [--cache DIR]
+  --only A,B      enqueue: accounts (100000) from a list, jobs: up to 2000 that do nothing, refused: accounts of which 3 %
+                  have wrong passwords, which takes about 10 minutes for 100000, workers: small mailboxes (60) by one
+                  worker and by three (all)
+  --rtt A         milliseconds of a round trip to the mail server (100)
 `;
 
 /** What is not given, by the benchmark that is asked for. */

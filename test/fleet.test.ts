@@ -21,6 +21,8 @@ const WORKERS = 3;
 
 const RECORDER = fileURLToPath(new URL("support/fleet-recorder.mjs", import.meta.url));
 const WORKER = fileURLToPath(new URL("support/fleet-worker.mjs", import.meta.url));
+/** As the command of an account in which nothing is to be done, or whose login is refused. */
+const CHILD = fileURLToPath(new URL("../bench/fleet-child.sh", import.meta.url));
 const NOTES = fileURLToPath(new URL("../examples/plugins/notes.mjs", import.meta.url));
 /** A plugin that would write down how a run went. */
 const NOTIFIER = `import { appendFile } from "node:fs/promises";
@@ -210,6 +212,34 @@ describe("a fleet", { timeout: 180_000 }, () => {
     expect((await fleet("worker", "--until-empty")).code).toBe(0);
     expect((await statusOf(redis.url)).total).toMatchObject({ done: 2, failed: 0 });
     expect(await digestsIn(join(directory.path, "to", "u0", "INBOX"))).toEqual(await digestsIn(server.mailDir("u0")));
+  });
+
+  it("tries each wrong password of many accounts once, and finishes the others", async () => {
+    const refused = join(directory.path, "refused");
+    const rows = Array.from(
+      { length: 300 },
+      (_, at) => `${at % 33 === 0 ? "wrong" : "user"}${at},/srv/${at},mail.example.org`,
+    );
+    const accounts = join(directory.path, "many.csv");
+    await writeFile(accounts, ["user,destination,server", ...rows, ""].join("\n"));
+    const before = await statusOf(redis.url);
+    await fleet("enqueue", accounts);
+    const settings = { url: redis.url, concurrency: 4, command: [CHILD] };
+    const env = { ...process.env, FLEET_REFUSED: refused, FLEET_WORKER: JSON.stringify(settings) };
+    const worker = spawn(process.execPath, [WORKER], { env, stdio: "inherit" });
+    onTestFinished(() => void worker.kill("SIGKILL"));
+    while ((await statusOf(redis.url)).total.done < before.total.done + 290) await sleep(100);
+    // Whoever is tried again would be so within this.
+    await sleep(1000);
+    worker.kill("SIGTERM");
+    await once(worker, "exit");
+    const { total, failed } = await statusOf(redis.url);
+    expect(total).toEqual({ ...before.total, done: before.total.done + 290, failed: before.total.failed + 10 });
+    const many = failed.filter(({ reason }) => reason.includes("mail.example.org"));
+    expect(many.map(({ runs }) => runs)).toEqual(Array.from({ length: 10 }, () => 1));
+    const tried = (await readFile(refused, "utf8")).trim().split("\n");
+    expect(tried.toSorted()).toEqual(rows.flatMap((row) => /^wrong\d+/.exec(row) ?? []).toSorted());
+    await fleet("forget", ...rows.map((row) => `${row.split(",")[0]} → ${row.split(",")[1]}`));
   });
 
   it("refuses two plans that mean one destination, and enqueues nothing of the second", async () => {
