@@ -29,7 +29,7 @@ export interface Destinations {
 export function destinationsOf(plugins: PluginRegistry): Destinations {
   const stores = plugins.stores;
   return {
-    options: toOptions(merged(stores.toReversed().map((store) => store.options))),
+    options: toOptions(mergedOptions(stores.toReversed().map((store) => store.options))),
     used: (dest) => new Set(Object.keys(plugins.store(dest).options)),
     check(args) {
       // What an unset variable of a script leaves; an empty destination would be the directory that one is in.
@@ -42,7 +42,7 @@ export function destinationsOf(plugins: PluginRegistry): Destinations {
 }
 
 /** Options of all; what several say of one of the same name is said one after the other. */
-function merged(all: readonly PluginOptions[]): PluginOptions {
+export function mergedOptions(all: readonly PluginOptions[]): PluginOptions {
   const options: Record<string, PluginOption> = {};
   for (const [name, option] of all.flatMap((each) => Object.entries(each))) {
     const { describe = option.describe } = options[name] ?? {};

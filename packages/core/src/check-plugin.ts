@@ -37,25 +37,38 @@ export function checkPlugin(plugin: unknown, origin = "backup itself"): void {
     if (!isLine(plugin.form)) throw wrong("has no form, how its destinations are written");
     return;
   }
-  checkWords(plugin, wrong);
+  checkWords(plugin, ["dest"], wrong);
   if (plugin.commandOptions !== undefined) checkOptions(plugin.commandOptions, wrong);
-  const { restore } = plugin;
-  if (restore === undefined) return;
-  const wrongRestore = (what: string): BackupError => wrong(`has a restore that ${what}`);
-  if (!isRecord(restore) || typeof restore.open !== "function") throw wrongRestore("has no open()");
-  if (!isLine(restore.summary)) throw wrongRestore("has no summary of one line");
-  checkWords(restore, wrongRestore);
-  checkOptions(restore.options, wrongRestore);
+  const { restore, login } = plugin;
+  if (restore !== undefined) checkWithin(restore, "open", ["dest"], (what) => wrong(`has a restore that ${what}`));
+  if (login !== undefined) checkWithin(login, "run", [], (what) => wrong(`has a login that ${what}`));
+  for (const part of kind === "source" ? ["verifyAgainst", "drill"] : [])
+    if (plugin[part] !== undefined) checkCounterpart(plugin[part], (what) => wrong(`has a ${part} that ${what}`));
 }
 
 type Wrong = (what: string) => BackupError;
+
+/** A command that a plugin brings beside its own. */
+function checkWithin(described: unknown, method: string, needed: readonly string[], wrong: Wrong): void {
+  if (!isRecord(described) || typeof described[method] !== "function") throw wrong(`has no ${method}()`);
+  if (!isLine(described.summary)) throw wrong("has no summary of one line");
+  checkWords(described, needed, wrong);
+  checkOptions(described.options, wrong);
+}
+
+function checkCounterpart(described: unknown, wrong: Wrong): void {
+  if (!isRecord(described) || typeof described.open !== "function") throw wrong("has no open()");
+  if (!isLine(described.of)) throw wrong("has no 'of', what its backups are of");
+  checkWords({ positionals: [described.by] }, [], wrong);
+  checkOptions(described.options, wrong);
+}
 
 function checkNotifier({ short, options }: Readonly<Record<string, unknown>>, wrong: Wrong): void {
   if (short !== undefined && !(typeof short === "string" && Object.hasOwn(Object(options), short)))
     throw wrong("has a short form that is none of its options");
 }
 
-function checkWords({ positionals }: Readonly<Record<string, unknown>>, wrong: Wrong): void {
+function checkWords({ positionals }: Readonly<Record<string, unknown>>, needed: readonly string[], wrong: Wrong): void {
   if (!Array.isArray(positionals)) throw wrong("has no positionals, a list of words");
   const words: readonly unknown[] = positionals;
   const names = words.map((word) => (isRecord(word) && isLine(word.describe) ? word.name : undefined));
@@ -66,7 +79,7 @@ function checkWords({ positionals }: Readonly<Record<string, unknown>>, wrong: W
       );
     if (names.indexOf(name) !== at) throw wrong(`has the word ${name} twice`);
   }
-  if (!names.includes("dest")) throw wrong("has no word 'dest', where the backup is");
+  for (const name of needed) if (!names.includes(name)) throw wrong(`has no word '${name}', where the backup is`);
 }
 
 function checkOptions(options: unknown, wrong: Wrong): void {

@@ -73,7 +73,7 @@ export { dumpLayout, readDumpName } from "./dump-layout.js";
 export { DumpSource, type DumpSourceOptions } from "./dump-source.js";
 export type { DumpStageOptions } from "./dump-stage.js";
 export { escapeName, escapeNames, unescapeName } from "./escape-name.js";
-export type { Flaw, Layout, Sidecars } from "./layout.js";
+export type { Flaw, Layout, Sidecars, StoredMail } from "./layout.js";
 export { type Holding, INVENTORY_FILE, type Inventory } from "./inventory.js";
 export { type CollectionFiles, type Looked, backupFiles } from "./backup-files.js";
 export { type Backup, type Listed, listBackup, readBackup } from "./list-backup.js";
@@ -122,6 +122,8 @@ export {
   type VerifyMirrorOptions,
   definePlugin,
 } from "./plugin.js";
+export type { Counterpart, CounterpartOf, CounterpartWords, OpenDrill } from "./counterpart.js";
+export type { LoggedOn, LoginContext, LoginDescription, LoginStep, LoginWords } from "./plugin-login.js";
 export {
   type Arguments,
   type CamelCase,

@@ -10,8 +10,23 @@ export interface Layout<I extends Item = Item> {
   naming(limits: { readonly colon: boolean }): Naming<I>;
   /** What is wrong with a collection's sidecars, those that are missing too. Default: nothing ever is. */
   flawsOf?(collection: Sidecars): readonly Flaw[];
+  /**
+   * Of mail: what a file's name says of the message in it; undefined: it is none. `backup search`, `show` and `export` are for
+   * backups that have it, and read the files as messages (RFC 5322).
+   */
+  mailOf?(path: Path): StoredMail | undefined;
   /** The collection that a directory found at the destination marks; undefined: none of this source's business. */
   collectionAt(directory: Path): Path | undefined;
+}
+
+/** A message, as its file's name says it. */
+export interface StoredMail {
+  /** Its number in its folder. */
+  readonly uid: number;
+  /** When it was received, milliseconds since 1970. */
+  readonly received: number;
+  /** Maildir flags, and letters of keywords. */
+  readonly letters: string;
 }
 
 /** What a collection has beside its items. */

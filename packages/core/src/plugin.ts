@@ -1,3 +1,4 @@
+import type { Counterpart, CounterpartWords, OpenDrill } from "./counterpart.js";
 import type { BackupError } from "./errors.js";
 import type { EventSink } from "./events.js";
 import type { Inventory } from "./inventory.js";
@@ -7,6 +8,7 @@ import type { Mirror } from "./mirror.js";
 import type { Item } from "./model.js";
 import type { Notifier } from "./notifier.js";
 import type { PluginContext } from "./plugin-context.js";
+import type { LoginDescription, LoginWords } from "./plugin-login.js";
 import type { Arguments, Example, PluginOptions, Positional } from "./plugin-options.js";
 import type { Target } from "./restore.js";
 import type { Source } from "./source.js";
@@ -49,6 +51,8 @@ interface ActionPlugin<Args, RestoreArgs> extends Described {
   problems?(args: Args, context: PluginContext): Promise<readonly BackupError[]>;
   /** How a backup is brought back: `backup restore NAME …`. Default: by hand. */
   readonly restore?: RestoreDescription<RestoreArgs> | undefined;
+  /** How a person logs on, for sources that want more than a password: `backup login NAME …`. */
+  readonly login?: LoginDescription | undefined;
 }
 
 /** Data that can be listed and read item by item. */
@@ -63,6 +67,10 @@ export interface SourcePlugin<Args = never, I extends Item = Item, RestoreArgs =
   run?(args: Args): RunWishes;
   /** Whether it is to go on for ever, run again by Source.changes. Default: never. */
   follows?(args: Args): boolean;
+  /** What `backup verify` holds a backup against, and repairs it from: the source, opened to be listed as a whole. */
+  readonly verifyAgainst?: Counterpart<Source<I>> | undefined;
+  /** Where `backup drill` brings items back to. Default: a directory of this machine, and nowhere else. */
+  readonly drill?: Counterpart<OpenDrill> | undefined;
 }
 
 /** What a run does otherwise than by default. */
@@ -149,7 +157,10 @@ export interface DestinationWords {
 }
 
 /** What a plugin of one kind is to say: all of it, but the version of the interface. */
-type Definition<P extends Described> = Omit<P, "api" | "positionals" | "options" | "commandOptions" | "restore">;
+type Definition<P extends Described> = Omit<
+  P,
+  "api" | "positionals" | "options" | "commandOptions" | "restore" | "login" | "verifyAgainst" | "drill"
+>;
 
 /** The words and options by which an action, and its restore, are described. */
 interface Words<
@@ -158,6 +169,8 @@ interface Words<
   C extends PluginOptions,
   RW extends readonly Positional[],
   RO extends PluginOptions,
+  LW extends readonly Positional[],
+  LO extends PluginOptions,
 > {
   readonly positionals: W;
   readonly options: O;
@@ -166,6 +179,19 @@ interface Words<
     readonly positionals: RW;
     readonly options: RO;
   };
+  readonly login?: LoginWords<LW, LO>;
+}
+
+/** What sources have beside it. */
+interface Counterparts<
+  I extends Item,
+  VB extends Positional,
+  VO extends PluginOptions,
+  DB extends Positional,
+  DO extends PluginOptions,
+> {
+  readonly verifyAgainst?: CounterpartWords<Source<I>, VB, VO>;
+  readonly drill?: CounterpartWords<OpenDrill, DB, DO>;
 }
 
 /**
@@ -179,8 +205,16 @@ export function definePlugin<
   const C extends PluginOptions = O,
   const RW extends readonly Positional[] = readonly [],
   const RO extends PluginOptions = O,
+  const LW extends readonly Positional[] = readonly [],
+  const LO extends PluginOptions = O,
+  const VB extends Positional = Positional,
+  const VO extends PluginOptions = O,
+  const DB extends Positional = Positional,
+  const DO extends PluginOptions = O,
 >(
-  plugin: Definition<SourcePlugin<Arguments<W, O & C>, I, Arguments<RW, RO>>> & Words<W, O, C, RW, RO>,
+  plugin: Definition<SourcePlugin<Arguments<W, O & C>, I, Arguments<RW, RO>>> &
+    Words<W, O, C, RW, RO, LW, LO> &
+    Counterparts<I, VB, VO, DB, DO>,
 ): SourcePlugin<Arguments<W, O & C>, I, Arguments<RW, RO>>;
 export function definePlugin<
   const W extends readonly Positional[],
@@ -188,8 +222,10 @@ export function definePlugin<
   const C extends PluginOptions = O,
   const RW extends readonly Positional[] = readonly [],
   const RO extends PluginOptions = O,
+  const LW extends readonly Positional[] = readonly [],
+  const LO extends PluginOptions = O,
 >(
-  plugin: Definition<MirrorPlugin<Arguments<W, O & C>, Arguments<RW, RO>>> & Words<W, O, C, RW, RO>,
+  plugin: Definition<MirrorPlugin<Arguments<W, O & C>, Arguments<RW, RO>>> & Words<W, O, C, RW, RO, LW, LO>,
 ): MirrorPlugin<Arguments<W, O & C>, Arguments<RW, RO>>;
 export function definePlugin<const O extends PluginOptions>(
   plugin: Definition<StorePlugin<Arguments<readonly [], O> & DestinationWords>> & { readonly options: O },

@@ -3,7 +3,7 @@ import { folderOf } from "./folder-names.js";
 import { keywordFlaws } from "./keyword-flaws.js";
 import { KEYWORDS_FILE, MORE_KEYWORDS_FILE } from "./keywords.js";
 import type { MailItem } from "./mail-item.js";
-import { identifyMessage, messageFileName, messagePath } from "./message-names.js";
+import { identifyMessage, messageFileName, messagePath, readMessageName } from "./message-names.js";
 
 const MARK = "/cur";
 
@@ -15,6 +15,10 @@ export const maildirLayout: Layout<MailItem> = {
     path: (item, content) => pathOf(item, content, colon),
   }),
   flawsOf: keywordFlaws,
+  mailOf(path) {
+    const name = readMessageName(path);
+    return name && { uid: name.uid, received: name.epoch * 1000, letters: name.letters };
+  },
   collectionAt(directory) {
     if (!directory.endsWith(MARK)) return undefined;
     const path = directory.slice(0, -MARK.length);

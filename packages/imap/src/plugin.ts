@@ -1,5 +1,17 @@
 import { BackupError, definePlugin, parseSize } from "@backup/core";
 import { SERVER, checkAccount } from "./account-options.js";
+import { userOf } from "./backup-account.js";
+import {
+  ACCOUNTS,
+  DRILL_BY,
+  DRILL_OPTIONS,
+  REMOVAL_MS,
+  VERIFY_BY,
+  VERIFY_OPTIONS,
+  checkDrill,
+  checkVerify,
+} from "./counterparts.js";
+import { LOGIN_EXAMPLES, LOGIN_OPTIONS, LOGIN_WORDS, checkLogin } from "./login-description.js";
 import { RESTORE_OPTIONS, RESTORE_WORDS, belowOf, sinceOf } from "./restore-description.js";
 import { parseServer } from "./server.js";
 import { SOURCE_OPTIONS, type SourceArguments, checkSource, foreignOf } from "./source-options.js";
@@ -54,6 +66,52 @@ export const imapPlugin = definePlugin({
   async create(args, context) {
     const { openImapSource } = await import("./open-source.js");
     return await openImapSource(readOptions(args), context);
+  },
+  verifyAgainst: {
+    by: VERIFY_BY,
+    options: VERIFY_OPTIONS,
+    of: ACCOUNTS,
+    examples: [
+      ["backup verify nas:mail/alice --server mail.example.org", "and is that all that the server has?"],
+      ["backup verify nas:mail/alice --server mail.example.org --repair", "get what is damaged anew"],
+    ],
+    check: checkVerify,
+    async open(args, backup, context) {
+      const { openImapSource } = await import("./open-source.js");
+      const account = { ...args, user: userOf(args, backup), watch: false, watchFolder: [] };
+      return await openImapSource(readOptions(account), context);
+    },
+  },
+  drill: {
+    by: DRILL_BY,
+    options: DRILL_OPTIONS,
+    of: ACCOUNTS,
+    examples: [
+      [
+        "backup drill nas:mail/alice --messages 50 --server mail.example.org",
+        "and does the server take them, with flags and dates?",
+      ],
+    ],
+    check: checkDrill,
+    async open(args, backup, context) {
+      const { openImapDrill } = await import("./open-target.js");
+      const { server, tlsCa, timeout } = args;
+      const user = userOf(args, backup);
+      const place = await openImapDrill({ user, server, tlsCa, timeoutMs: timeout * 1000 }, context);
+      const name = `${user} at ${server}`;
+      return { place, name, told: `with flags and dates, from a folder of ${name}`, removalMs: REMOVAL_MS };
+    },
+  },
+  login: {
+    summary: "log on by OAuth2, for mail servers that take no password, and keep the login in a file",
+    positionals: LOGIN_WORDS,
+    options: LOGIN_OPTIONS,
+    examples: LOGIN_EXAMPLES,
+    check: checkLogin,
+    async run(args, context) {
+      const { oauth2Login } = await import("./oauth2-login.js");
+      return await oauth2Login(args, context);
+    },
   },
   restore: {
     summary: "bring a backup back to an IMAP account, the same or another: adds what is missing there",

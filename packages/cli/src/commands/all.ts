@@ -13,7 +13,7 @@ import { fleetEnqueueCommand } from "./fleet-enqueue.js";
 import { fleetStatusCommand } from "./fleet-status.js";
 import { fleetWorkerCommand } from "./fleet-worker.js";
 import { healthCommand } from "./health.js";
-import { loginImapCommand } from "./login-imap.js";
+import { loginCommand } from "./login.js";
 import { lsCommand } from "./ls.js";
 import { pluginsCommand } from "./plugins.js";
 import { restoreCommand } from "./restore.js";
@@ -43,14 +43,15 @@ function atDestination(command: Subcommand, { options, check }: Destinations): S
   };
 }
 
-function commandsOf({ actions }: PluginRegistry, destinations: Destinations): readonly Subcommand[] {
+function commandsOf(plugins: PluginRegistry, destinations: Destinations): readonly Subcommand[] {
+  const { actions } = plugins;
   return [
     ...actions.map((plugin) => actionCommand(typeOfPlugin(plugin, destinations))),
-    loginImapCommand,
+    ...actions.flatMap(({ name, login }) => (login ? [loginCommand(name, login)] : [])),
     runCommand,
     lsCommand,
-    verifyCommand,
-    drillCommand,
+    verifyCommand(plugins),
+    drillCommand(plugins),
     ...actions.flatMap((plugin) => restoreTypeOfPlugin(plugin) ?? []).map((type) => restoreCommand(type)),
     searchCommand,
     showCommand,

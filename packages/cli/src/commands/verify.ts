@@ -1,72 +1,81 @@
-import { BackupError, type Verified, isDamagedFile, parentOf, readBackup, verify } from "@backup/core";
+import {
+  BackupError,
+  type PluginRegistry,
+  type Source,
+  type Verified,
+  camelCase,
+  findDifferences,
+  isDamagedFile,
+  parentOf,
+  readBackup,
+  verify,
+} from "@backup/core";
+import { type Counterparts, counterpartsOf } from "../counterparts.js";
 import { LOOKING_OPTIONS, type LookingArguments, checkLookingOptions } from "../looking-options.js";
 import { EXIT } from "../exit-code.js";
 import { type OpenAny, type OpenBackup, openAny } from "../open-backup.js";
+import { repairFrom } from "../repair-from.js";
 import { rendererFor } from "../render/renderer-for.js";
 import type { Renderer } from "../render/renderer.js";
 import { printable } from "../render/text.js";
 import { type Verification, formatVerification, isGood, verificationJson } from "../render/verification.js";
 import { type SampleArguments, readShare } from "../share.js";
-import { SOURCE_OPTIONS, checkSource } from "@backup/imap/options";
-import { type ServerArguments, accountAt, compareWith, repairFrom } from "../verify-server.js";
-import { toOptions } from "../types/to-options.js";
 import type { CommandContext, Subcommand } from "./subcommand.js";
 
-export interface VerifyArguments extends LookingArguments, SampleArguments, ServerArguments {
+export interface VerifyArguments extends LookingArguments, SampleArguments {
   readonly repair: boolean;
-  readonly timeout: number;
 }
 
 /** `backup verify DEST` */
-export const verifyCommand: Subcommand<VerifyArguments> = {
-  name: "verify",
-  summary: "read every message of a backup and say whether it is what was stored: exit status 0 or 3",
-  positionals: [{ name: "dest", describe: "Directory here, or [user@]host:dir; only read, unless there is --repair" }],
-  options: {
-    sample: { type: "string", requiresArg: true, describe: "Read only so much of the messages, chosen at random: 5%" },
-    server: {
-      type: "string",
-      requiresArg: true,
-      describe: "Compare with this server too: host, host:143, imaps://host:port; logs on as the user of the backup",
+export function verifyCommand(plugins: PluginRegistry): Subcommand<VerifyArguments> {
+  const sources = counterpartsOf(plugins, (plugin) => (plugin.kind === "source" ? plugin.verifyAgainst : undefined));
+  return {
+    name: "verify",
+    summary: "read every message of a backup and say whether it is what was stored: exit status 0 or 3",
+    positionals: [
+      { name: "dest", describe: "Directory here, or [user@]host:dir; only read, unless there is --repair" },
+    ],
+    options: {
+      sample: {
+        type: "string",
+        requiresArg: true,
+        describe: "Read only so much of the messages, chosen at random: 5%",
+      },
+      repair: {
+        type: "boolean",
+        default: false,
+        describe: "Download again, from that server, what is damaged or missing; removes nothing else",
+      },
+      ...sources.options,
+      ...LOOKING_OPTIONS,
     },
-    user: {
-      type: "string",
-      requiresArg: true,
-      describe: "Logon name at that server, where the backup does not say which",
+    examples: [["backup verify nas:mail/alice", "are all messages as they were stored?"], ...sources.examples],
+    check(args) {
+      checkLookingOptions(args);
+      readShare(args);
+      if (args.repair && args.sample !== undefined)
+        throw new BackupError("USAGE", "--repair reads all messages; leave --sample out");
+      sources.check(args);
+      if (!args.repair || isAsked(args, sources)) return;
+      const by = sources.by.map((name) => `--${name}`).join(" or ");
+      throw new BackupError("USAGE", `--repair needs ${by}, where the messages are to come from`);
     },
-    repair: {
-      type: "boolean",
-      default: false,
-      describe: "Download again, from that server, what is damaged or missing; removes nothing else",
-    },
-    ...toOptions(SOURCE_OPTIONS),
-    ...LOOKING_OPTIONS,
-  },
-  examples: [
-    ["backup verify nas:mail/alice", "are all messages as they were stored?"],
-    ["backup verify nas:mail/alice --server mail.example.org", "and is that all that the server has?"],
-    ["backup verify nas:mail/alice --server mail.example.org --repair", "get what is damaged anew"],
-  ],
-  check(args) {
-    checkLookingOptions(args);
-    readShare(args);
-    const { server, user } = args;
-    if (args.repair && args.sample !== undefined)
-      throw new BackupError("USAGE", "--repair reads all messages; leave --sample out");
-    if (server !== undefined) return checkSource({ ...args, server, user: user ?? "of the backup" });
-    if (args.repair) throw new BackupError("USAGE", "--repair needs --server, where the messages are to come from");
-    if (user !== undefined) throw new BackupError("USAGE", "--user needs --server, where that user logs on");
-  },
-  run,
-};
+    run: (args, context) => run(args, sources, context),
+  };
+}
 
-async function run(args: VerifyArguments, context: CommandContext): Promise<number> {
+function isAsked(args: VerifyArguments, { by }: Counterparts<Source>): boolean {
+  const given = new Map<string, unknown>(Object.entries(args));
+  return by.some((name) => given.get(camelCase(name)) !== undefined);
+}
+
+async function run(args: VerifyArguments, sources: Counterparts<Source>, context: CommandContext): Promise<number> {
   const { json } = context;
   const renderer = rendererFor(context);
   context.onLeave(() => renderer.close());
   try {
     await using opened = await openAny(args, { ...context, onEvent: renderer.event.bind(renderer) });
-    const verification = await verifyAll(args, opened, { context, renderer });
+    const verification = await verifyAll(args, opened, { context, renderer, sources });
     renderer.close();
     process.stdout.write(json ? verificationJson(verification) : format(verification, context));
     return isGood(verification) ? EXIT.done : EXIT.partial;
@@ -78,20 +87,22 @@ async function run(args: VerifyArguments, context: CommandContext): Promise<numb
 interface Means {
   readonly context: CommandContext;
   readonly renderer: Renderer;
+  readonly sources: Counterparts<Source>;
 }
 
 async function verifyAll(
   args: VerifyArguments,
   whatever: OpenAny,
-  { context, renderer }: Means,
+  { context, renderer, sources }: Means,
 ): Promise<Verification> {
   const { store, backup, plugin } = whatever;
   const { signal } = context;
   const onEvent = renderer.event.bind(renderer);
   const share = readShare(args);
+  // Nothing is read for an answer that cannot be given.
+  await using given = await sources.open(args, whatever, { ...context, onEvent });
+  await using source = given?.made;
   if (plugin.kind === "mirror") {
-    if (args.server !== undefined)
-      throw new BackupError("USAGE", `--server is for backups of mail accounts, and this is ${backup.source}`);
     const about = { destination: store.name, repairable: undefined, source: backup.source, isSample: share < 1 };
     return {
       ...about,
@@ -107,13 +118,12 @@ async function verifyAll(
   const repairable = isNewest(opened) ? args.dest : undefined;
   const { unit } = opened.layout;
   const about = { destination: store.name, repairable, source: backup.source, isSample: share < 1, unit };
-  if (args.server === undefined) return { ...about, verified };
+  if (!source) return { ...about, verified };
   renderer.close();
-  const account = accountAt({ ...args, server: args.server }, opened);
-  const means = { store, onEvent, context };
-  if (!args.repair) return { ...about, verified, compared: await compareWith(account, means) };
-  const { report: repaired, store: whole } = await repairFrom(account, verified.damaged, { ...opened, ...means });
-  const again = await verifyAgain({ ...opened, store: whole }, verified, { context, renderer });
+  const means = { source, store, onEvent, signal };
+  if (!args.repair) return { ...about, verified, compared: await findDifferences(means) };
+  const { report: repaired, store: whole } = await repairFrom({ ...opened, ...means }, verified.damaged);
+  const again = await verifyAgain({ ...opened, store: whole }, verified, { signal, renderer });
   return { ...about, repaired, verified: again };
 }
 
@@ -132,8 +142,11 @@ function isNewest({ history }: OpenBackup): boolean {
 }
 
 /** Reads what was damaged once more; everything else is looked at again without that. */
-async function verifyAgain(opened: OpenBackup, before: Verified, { context, renderer }: Means): Promise<Verified> {
-  const { signal } = context;
+async function verifyAgain(
+  opened: OpenBackup,
+  before: Verified,
+  { signal, renderer }: { readonly signal: AbortSignal; readonly renderer: Renderer },
+): Promise<Verified> {
   const { inventory } = await readBackup(opened.store, signal);
   const keyOf = (path: string, id: string): string => `${parentOf(path)}\n${id}`;
   const damaged = before.damaged.filter(isDamagedFile);

@@ -15,9 +15,6 @@ export interface OpenMail extends OpenBackup {
   ): AsyncGenerator<readonly StoredMessage[]>;
 }
 
-/** Types of backups whose files are messages. */
-const MAIL: ReadonlySet<string> = new Set(["imap"]);
-
 /**
  * Opens a backup of mail. What is printed of the way there is what is wrong: the rest of the output is messages.
  * @throws BackupError as openBackup; USAGE where it is of something else
@@ -26,7 +23,7 @@ export async function openMail(args: LookingArguments, context: CommandContext):
   const { signal } = context;
   const renderer = rendererFor({ ...context, quiet: true });
   const opened = await openBackup(args, { ...context, onEvent: renderer.event.bind(renderer) });
-  if (!MAIL.has(opened.type)) {
+  if (!opened.layout.mailOf) {
     await opened[Symbol.asyncDispose]();
     throw new BackupError("USAGE", `${opened.store.name} is a backup of type ${opened.type}, and this is for mail`);
   }
@@ -34,7 +31,7 @@ export async function openMail(args: LookingArguments, context: CommandContext):
     ...opened,
     renderer,
     async *messages(wanted = () => true) {
-      for await (const files of backupFiles({ ...opened, signal, wanted })) yield messagesOf(files);
+      for await (const files of backupFiles({ ...opened, signal, wanted })) yield messagesOf(files, opened.layout);
     },
   };
 }

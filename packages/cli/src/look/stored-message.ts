@@ -1,29 +1,28 @@
-import type { CollectionFiles, Content, Path } from "@backup/core";
-import { readMessageName } from "@backup/imap";
+import type { CollectionFiles, Content, Layout, Path, StoredMail } from "@backup/core";
 
 /** A message of a backup, as its file's name says it. */
-export interface StoredMessage extends Content {
+export interface StoredMessage extends Content, Pick<StoredMail, "uid" | "letters"> {
   /** What a person calls it. */
   readonly folder: string;
   /** Of the folder, at the destination. */
   readonly directory: Path;
-  readonly uid: number;
   /** `V<uidvalidity>U<uid>`. */
   readonly id: string;
   readonly path: Path;
   /** When it was received (INTERNALDATE), milliseconds since 1970. */
   readonly date: number;
-  /** See MessageName. */
-  readonly letters: string;
 }
 
 /** The messages among a folder's files. */
-export function messagesOf({ name: folder, path: directory, known }: CollectionFiles): readonly StoredMessage[] {
+export function messagesOf(
+  { name: folder, path: directory, known }: CollectionFiles,
+  layout: Pick<Layout<never>, "mailOf">,
+): readonly StoredMessage[] {
   return known.flatMap(({ file: { path }, identity: { id }, content }) => {
-    const name = readMessageName(path);
+    const name = layout.mailOf?.(path);
     if (!name || !content) return [];
-    const { uid, epoch, letters } = name;
-    return [{ ...content, folder, directory, uid, id, path, date: epoch * 1000, letters }];
+    const { uid, received: date, letters } = name;
+    return [{ ...content, folder, directory, uid, id, path, date, letters }];
   });
 }
 

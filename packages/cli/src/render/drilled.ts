@@ -19,9 +19,19 @@ export function drilledJson({ isLeft, ...drilled }: Drilled): string {
   return jsonLine({ type: "drilled", ok: isProven({ ...drilled, isLeft }), ...drilled, left: isLeft });
 }
 
+export interface DrilledWords {
+  /** How items came back, and from where. */
+  readonly how?: string | undefined;
+  /** What an item is called. */
+  readonly unit?: string | undefined;
+}
+
 /** The one line of a drill. */
-export function formatDrilled({ destination, account, items, good, bytes, seconds }: Drilled): string {
-  const where = account === undefined ? "" : `, with flags and dates, from a folder of ${account}`;
+export function formatDrilled(
+  { destination, items, good, bytes, seconds }: Drilled,
+  { how, unit = "message" }: DrilledWords,
+): string {
+  const where = how === undefined ? "" : `, ${how}`;
   const cost = `${formatBytes(bytes)}, ${prettyMs(seconds * 1000)}`;
-  return `drill: ${good} of ${formatCount(items, "message")} of ${destination} came back byte for byte${where} (${cost})`;
+  return `drill: ${good} of ${formatCount(items, unit)} of ${destination} came back byte for byte${where} (${cost})`;
 }

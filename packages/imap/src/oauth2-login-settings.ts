@@ -2,15 +2,9 @@ import { statSync } from "node:fs";
 import { access, constants } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { BackupError, findSecret, isBackupError, systemCode } from "@backup/core";
-import {
-  type OAuth2Client,
-  type OAuth2Fields,
-  endpointUrl,
-  providerNamed,
-  readFields,
-  toClient,
-  wrongIn,
-} from "@backup/imap";
+import { endpointUrl } from "./oauth2-endpoint.js";
+import { type OAuth2Client, type OAuth2Fields, readFields, toClient, wrongIn } from "./oauth2-file.js";
+import { providerNamed } from "./oauth2-providers.js";
 
 export interface LoginArguments {
   readonly user: string;
