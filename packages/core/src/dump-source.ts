@@ -25,7 +25,7 @@ export interface DumpSourceOptions {
   readonly stage?: DumpStageOptions | undefined;
   /** Called at the end. */
   readonly dispose?: (() => Promise<void>) | undefined;
-  /** The clock, milliseconds: the time of a file is when its dump was begun. */
+  /** The clock, milliseconds: the time of a file is when its dump was begun, if the dump says no other. */
   readonly now?: (() => number) | undefined;
 }
 
@@ -115,7 +115,7 @@ export class DumpSource implements Source<DumpItem> {
     there: ReadonlySet<string> | undefined,
     signal: AbortSignal,
   ): Promise<DumpItem | Unavailable> {
-    const { name, extension, size = 0 } = dump;
+    const { name, extension, size = 0, mtime = this.#now() } = dump;
     const id = dumpId(dump);
     const key = dumpKey(collection, id);
     const file = dumpFileName(name, ANY_DIGEST, extension);
@@ -124,7 +124,7 @@ export class DumpSource implements Source<DumpItem> {
       return { name: id, error: new BackupError("UNSAFE_PATH", message) };
     }
     this.#dumps.set(key, dump);
-    const item = { collection, id, name, extension, mtime: this.#now(), replaces: true };
+    const item = { collection, id, name, extension, mtime, replaces: true };
     if (!there) return { ...item, rev: UNREAD, size };
     try {
       const keep = ({ digest }: Content): boolean => !there.has(digest);

@@ -8,6 +8,8 @@ export interface Dump {
   readonly extension: string;
   /** Bytes, as far as that can be guessed. */
   readonly size?: number | undefined;
+  /** When it was last changed, milliseconds since 1970: the time of the file. Default: when it is begun. */
+  readonly mtime?: number | undefined;
   /**
    * The bytes. Equal data gives equal bytes, or else the file is replaced by each run. It throws unless they are whole: what
    * it gave until then is thrown away. It may be called several times, once after the other, and not taken to its end.

@@ -2,10 +2,11 @@ import { basename } from "node:path";
 import { checkPlugin } from "./check-plugin.js";
 import { dumpLayout } from "./dump-layout.js";
 import { BackupError } from "./errors.js";
-import { PLUGIN_API, type SourcePlugin } from "./plugin.js";
+import { PLUGIN_API, type RestoreDescription, type SourcePlugin } from "./plugin.js";
 import { type Positional, camelCase } from "./plugin-options.js";
 import { programRunner } from "./program.js";
 import { openScriptSource } from "./script-source.js";
+import { openScriptTarget } from "./script-target.js";
 import { type ScriptDescription, parseDescription } from "./script-protocol.js";
 
 export interface ScriptPluginOptions {
@@ -15,6 +16,7 @@ export interface ScriptPluginOptions {
 
 /** A script has nothing to look for when it describes itself, milliseconds. */
 const DESCRIBE_MS = 10_000;
+const BACKUP: Positional = { name: "dest", describe: "The backup: directory here, or [user@]host:dir; only read" };
 const DEST: Positional = { name: "dest", describe: "Directory here, or [user@]host:dir; made if it is missing" };
 
 /**
@@ -39,14 +41,13 @@ export async function loadScriptPlugin(file: string, { env, signal }: ScriptPlug
 
 function pluginOf(file: string, described: ScriptDescription): SourcePlugin {
   const { name, version, summary, positionals, options } = described;
-  const isThere = positionals.some((word) => Object(word).name === "dest");
   return {
     api: PLUGIN_API,
     kind: "source",
     name,
     version,
     summary,
-    positionals: isThere ? positionals : [...positionals, DEST],
+    positionals: hasDest(positionals) ? positionals : [...positionals, DEST],
     options,
     layout: () => dumpLayout,
     create: async (args, context) => {
@@ -56,5 +57,26 @@ function pluginOf(file: string, described: ScriptDescription): SourcePlugin {
       const id = `${name}:${words.flat().join(" ")}`;
       return await openScriptSource({ file, id, described, args: given }, context);
     },
+    restore: described.restore && restoreOf(file, described, described.restore),
   };
+}
+
+function restoreOf(
+  file: string,
+  { name, partner }: ScriptDescription,
+  { summary, positionals: words, options }: NonNullable<ScriptDescription["restore"]>,
+): RestoreDescription {
+  const positionals = hasDest(words) ? words : [BACKUP, ...words];
+  return {
+    summary,
+    positionals,
+    options,
+    open: (args, context) =>
+      openScriptTarget({ file, name, positionals, options, partner, args: Object(args) }, context),
+  };
+}
+
+/** Words may be anything until checkPlugin has seen them. */
+function hasDest(words: readonly Positional[]): boolean {
+  return words.some((word) => Object(word).name === "dest");
 }

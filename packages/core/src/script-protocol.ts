@@ -11,6 +11,8 @@ export interface ScriptDescription {
   readonly options: PluginOptions;
   /** The word that says whose secret it is, for options that are secrets and not given. */
   readonly partner?: string | undefined;
+  /** That it can bring back what it has listed, and the words and options by which it is told where to. */
+  readonly restore?: Pick<ScriptDescription, "summary" | "positionals" | "options"> | undefined;
 }
 
 /** An entry of its answer to `list`. */
@@ -21,6 +23,8 @@ export interface ScriptEntry {
   readonly revision?: string | undefined;
   /** Bytes, as far as that is known. */
   readonly size?: number | undefined;
+  /** When it was last changed, seconds since 1970. */
+  readonly mtime?: number | undefined;
   /** Why it cannot be had; it stays in the backup as it is. */
   readonly error?: string | undefined;
 }
@@ -33,6 +37,19 @@ export interface ScriptBody {
   /** Why they cannot be had. */
   readonly error?: string | undefined;
 }
+
+/** What it did with a file that it was offered by `restore`. */
+export interface ScriptDone {
+  /** `present`: it was there before. `skipped`: it is not of what was asked for. */
+  readonly did?: (typeof DEEDS)[number] | undefined;
+  /** Why it did not. */
+  readonly error?: string | undefined;
+}
+
+/** The last second that Date can hold. */
+const LATEST_S = 8_640_000_000_000;
+
+const DEEDS = ["restored", "present", "skipped"] as const;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -47,34 +64,46 @@ export function parseDescription(line: string, script: string): ScriptDescriptio
       "PLUGIN_UNKNOWN",
       `${script} is made for version ${String(fields.api)} of the plugin interface, and this is version ${PLUGIN_API}; update the older one`,
     );
-  const { words = [], options = {}, partner } = fields;
-  if (!Array.isArray(words)) throw wrong("words is no list");
-  if (!isFields(options)) throw wrong("options is no object");
+  const { partner, restore } = fields;
+  if (restore !== undefined && !isFields(restore)) throw wrong("restore is no object");
   if (partner !== undefined && typeof partner !== "string") throw wrong("partner is no text");
   return {
     name: textOf(fields.name) ?? "",
     version: textOf(fields.version),
-    summary: textOf(fields.summary) ?? "",
+    ...parseWords(fields, wrong),
+    partner,
+    restore: restore && parseWords(restore, (what) => wrong(`of restore, ${what}`)),
+  };
+}
+
+function parseWords(
+  { summary, words = [], options = {} }: Fields,
+  wrong: (what: string) => BackupError,
+): Pick<ScriptDescription, "summary" | "positionals" | "options"> {
+  if (!Array.isArray(words)) throw wrong("words is no list");
+  if (!isFields(options)) throw wrong("options is no object");
+  return {
+    summary: textOf(summary) ?? "",
     // What they hold, checkPlugin sees.
     positionals: words as readonly Positional[],
     options: options as Readonly<Record<string, PluginOption>>,
-    partner,
   };
 }
 
 /** @returns undefined: it says that this was all. @throws BackupError PROTOCOL */
 export function parseEntry(line: string, script: string): ScriptEntry | undefined {
   const fields = parseLine(line);
-  if (fields?.end === true) return undefined;
+  if (isEnd(fields)) return undefined;
   const path = textOf(fields?.path);
-  const { revision, size, error } = fields ?? {};
+  const { revision, size, mtime, error } = fields ?? {};
   const isRight =
     path !== undefined &&
     isTextOrNothing(revision) &&
     isTextOrNothing(error) &&
-    (size === undefined || (typeof size === "number" && size >= 0));
+    (size === undefined || (typeof size === "number" && size >= 0)) &&
+    (mtime === undefined || (typeof mtime === "number" && Math.abs(mtime) <= LATEST_S));
   if (!isRight) throw protocol(script, "list", line);
-  return { path, revision: textOf(revision), error: textOf(error), size };
+  return { path, revision: textOf(revision), error: textOf(error), size, mtime };
 }
 
 /** @throws BackupError PROTOCOL */
@@ -83,6 +112,25 @@ export function parseBody(line: string, script: string, path: string): ScriptBod
   if (fields?.path !== path || !isTextOrNothing(fields.file) || !isTextOrNothing(fields.error))
     throw protocol(script, "read", line);
   return { path, file: textOf(fields.file), error: textOf(fields.error) };
+}
+
+/** @throws BackupError PROTOCOL */
+export function parseDone(line: string, script: string, path: string): ScriptDone {
+  const fields = parseLine(line);
+  const { did, error } = fields ?? {};
+  const deed = DEEDS.find((each) => each === did);
+  if (fields?.path !== path || !isTextOrNothing(error) || (deed === undefined) === (error === undefined))
+    throw protocol(script, "restore", line);
+  return { did: deed, error: textOf(error) };
+}
+
+/** Whether a line says that this was all. */
+export function isScriptEnd(line: string): boolean {
+  return isEnd(parseLine(line));
+}
+
+function isEnd(fields: Fields | undefined): boolean {
+  return fields?.end === true;
 }
 
 function protocol(script: string, call: string, line: string): BackupError {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Dump, DumpCollection } from "./dump.js";
 import { DumpSource } from "./dump-source.js";
@@ -9,9 +9,9 @@ import { escapeName } from "./escape-name.js";
 import type { Unavailable } from "./model.js";
 import { isSafe } from "./paths.js";
 import type { PluginContext } from "./plugin-context.js";
-import { camelCase } from "./plugin-options.js";
 import { ScriptProcess } from "./script-process.js";
 import { type ScriptDescription, type ScriptEntry, parseBody, parseEntry } from "./script-protocol.js";
+import { requestOf } from "./script-request.js";
 
 export interface ScriptSourceOptions {
   readonly file: string;
@@ -23,31 +23,13 @@ export interface ScriptSourceOptions {
 
 /** What a script lists as a source; it runs when it is asked for something. @throws BackupError SECRET_MISSING */
 export async function openScriptSource(options: ScriptSourceOptions, context: PluginContext): Promise<DumpSource> {
-  const script = new Script(options, await requestOf(options, context), context);
+  const { described, args } = options;
+  const script = new Script(options, await requestOf({ ...described, args }, context), context);
   return new DumpSource({
     id: options.id,
     collections: () => script.collections(),
     dispose: () => script[Symbol.asyncDispose](),
   });
-}
-
-/** The first line that a script gets: its arguments by their names, those that are secrets as private files. */
-async function requestOf({ described, args }: ScriptSourceOptions, context: PluginContext): Promise<object> {
-  const { positionals, options, partner } = described;
-  const names = [...positionals.map(({ name }) => name), ...Object.keys(options)];
-  const values = names.map((name) => [name, args[camelCase(name)]] as const);
-  const given = new Map(values.filter(([, value]) => value !== undefined));
-  for (const [name, { isSecret }] of Object.entries(options)) {
-    const whose = partner === undefined ? undefined : args[camelCase(partner)];
-    if (!isSecret || (!given.has(name) && typeof whose !== "string")) continue;
-    const owner = typeof whose === "string" ? whose : described.name;
-    const query = { partner: owner, extensions: [".password"], option: name };
-    const secret = await context.secret(query);
-    const file = join(await context.temporaryDirectory(), name);
-    await writeFile(file, secret.reveal(), { mode: 0o600 });
-    given.set(name, file);
-  }
-  return { api: 1, arguments: Object.fromEntries(given) };
 }
 
 /** Of a path, the file's name and its end: `.sql.gz`. */
@@ -121,11 +103,12 @@ class Script implements AsyncDisposable {
     throw new BackupError("PROTOCOL", `${this.#name} list ended without {"end":true}: what it listed may not be all`);
   }
 
-  #dumpOf({ path, size, error }: ScriptEntry): Dump | Unavailable {
+  #dumpOf({ path, size, mtime, error }: ScriptEntry): Dump | Unavailable {
     const file = path.slice(path.lastIndexOf("/") + 1);
     if (error !== undefined) return { name: file, error: new BackupError("ITEM_UNREADABLE", `${path}: ${error}`) };
     const [, name = file, extension = ""] = FILE_NAME.exec(file) ?? [];
-    return { name, extension, size, produce: ({ signal }) => this.#read(path, signal) };
+    const changed = mtime === undefined ? {} : { mtime: mtime * 1000 };
+    return { name, extension, size, ...changed, produce: ({ signal }) => this.#read(path, signal) };
   }
 
   async *#read(path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
