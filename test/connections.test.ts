@@ -43,8 +43,8 @@ describe("several connections", () => {
     await using directory = await temporaryDirectory();
     const folders = new Map(["INBOX", "A", "B", "C"].map((name) => [name, makeFolder(3)]));
     await using server = await startFakeImap({ folders });
-    const read: (string | undefined)[] = [];
-    server.fault = async ({ command, args, folder, count, upcoming }) => {
+    const read: string[] = [];
+    server.fault = async ({ command, args, folder = "", count, upcoming }) => {
       // Answered when the next one is here: it never comes to one that waits.
       if (command === "EXAMINE" && count <= folders.size) expect(await upcoming()).toMatch(/ UID FETCH /);
       if (command !== "UID FETCH" || !args.includes("BODY")) return undefined;
@@ -54,7 +54,7 @@ describe("several connections", () => {
     };
     const destination = join(directory.path, "dest");
     expect(await mirrorFake(server, destination)).toMatchObject({ exit: 0, failed: [] });
-    expect(read.toSorted()).toEqual([...folders.keys()].toSorted());
+    expect(new Set(read)).toEqual(new Set(folders.keys()));
     expect(await readTree(destination)).toEqual(modelTree(folders));
   });
 
@@ -74,10 +74,10 @@ describe("several connections", () => {
     expect(result).toMatchObject({ exit: 3 });
     expect(result.failed.length).toBeGreaterThan(0);
     expect(result.failed.every((name) => name.startsWith("B"))).toBe(true);
-    const isKept = ({ directory }: { readonly directory: string }): boolean => directory !== "B";
+    const isKept = (folder: { readonly directory: string }): boolean => folder.directory !== "B";
     const tree = await readTree(destination);
     expect(tree.filter(isKept)).toEqual(modelTree(folders).filter(isKept));
-    expect(tree.find(({ directory }) => directory === "B")?.messages ?? []).toEqual([]);
+    expect(tree.find((folder) => folder.directory === "B")?.messages ?? []).toEqual([]);
   });
 
   it("are not opened for little", async () => {

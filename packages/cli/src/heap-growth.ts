@@ -15,9 +15,10 @@ const GROWTH = 25;
 export function limitHeapGrowth(): void {
   let isLimited = false;
   const observer = new PerformanceObserver((list) => {
-    const wasWhole = list.getEntries().some(isWhole);
-    if (!wasWhole || isLimited === getHeapStatistics().used_heap_size > LARGE) return;
-    isLimited = !isLimited;
+    const isLarge = getHeapStatistics().used_heap_size > LARGE;
+    // How far it may grow is set by each collection of all of it, for the next one: before the first one that matters.
+    if (isLarge === isLimited || (isLimited && !list.getEntries().some(isWhole))) return;
+    isLimited = isLarge;
     setFlagsFromString(`--heap-growing-percent=${isLimited ? GROWTH : 0}`);
   });
   observer.observe({ entryTypes: ["gc"] });

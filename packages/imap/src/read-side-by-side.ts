@@ -9,7 +9,7 @@ import { type Refusals, readMessages } from "./read-messages.js";
 import { type FolderItems, readPipelined } from "./read-pipelined.js";
 
 /** Messages that stand ready for the store, bytes. */
-const READY = 4 * 1024 * 1024;
+const READY = 2 * 1024 * 1024;
 
 interface Reading {
   readonly connections: Connections;

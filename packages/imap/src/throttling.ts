@@ -111,14 +111,18 @@ export class Backoff {
    */
   async heed(error: unknown, signal: AbortSignal): Promise<void> {
     let isTold = false;
-    const tell = async (): Promise<void> => {
-      if (isTold) return;
-      isTold = true;
-      throw error;
-    };
-    await this.run(tell, () => signal).catch((ending: unknown) => {
+    try {
+      await this.run(
+        async () => {
+          if (isTold) return;
+          isTold = true;
+          throw error;
+        },
+        () => signal,
+      );
+    } catch (ending) {
       if (ending !== error) throw ending;
-    });
+    }
   }
 
   /** False: no longer. */
