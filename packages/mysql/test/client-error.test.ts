@@ -20,6 +20,11 @@ describe("what a client program complains about", () => {
       "ITEM_UNREADABLE",
     ],
     ["ERROR 2026 (HY000): TLS/SSL error: certificate verify failed", "2026", "TLS_UNTRUSTED"],
+    [
+      "mysqldump: Got error: 2026: SSL connection error: CA certificate is required if ssl-mode is VERIFY_CA or VERIFY_IDENTITY when trying to connect",
+      "2026",
+      "TLS_UNTRUSTED",
+    ],
     ["ERROR 1698 (28000) at line 20: Access denied for user 'bob'@'%'", "1698", "ITEM_UNREADABLE"],
     ["ERROR 2013 (HY000) at line 7: Lost connection to server during query", "2013", "CONNECTION_LOST"],
   ])("%s", (stderr, number, code) => {
