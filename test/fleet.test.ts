@@ -212,7 +212,21 @@ describe("a fleet", { timeout: 180_000 }, () => {
     expect((await fleet("worker", "--until-empty")).code).toBe(0);
     expect((await statusOf(redis.url)).total).toMatchObject({ done: 2, failed: 0 });
     expect(await digestsIn(join(directory.path, "to", "u0", "INBOX"))).toEqual(await digestsIn(server.mailDir("u0")));
+    const logs = (await logsOfDone()).filter((log) => log.includes("/to/u0"));
+    expect(logs).toEqual([expect.stringMatching(/AUTH_FAILED: [^]*writes to \S+ as \d+\n[^]*done: 1 new, 0 deleted, /)]);
   });
+
+  /** What the jobs that are done have in their logs, each as one text. */
+  async function logsOfDone(): Promise<readonly string[]> {
+    const { signal } = new AbortController();
+    const connection = await connectQueue({ place: parseQueue(redis.url), patienceMs: 10_000 }, signal);
+    await using queues = new Queues(connection);
+    const queue = queues.of("localhost");
+    const done = await queue.getCompleted();
+    const logs = await Promise.all(done.map(async ({ id = "" }) => (await queue.getJobLogs(id)).logs.join("\n")));
+    connection.disconnect();
+    return logs;
+  }
 
   it("tries each wrong password of many accounts once, and finishes the others", async () => {
     const refused = join(directory.path, "refused");

@@ -1,4 +1,4 @@
-import { rm } from "node:fs/promises";
+import { rm, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { makeOwnedDirectory } from "@backup/core";
 import { Hosts } from "./hosts.js";
@@ -35,6 +35,7 @@ export interface WorkTiming {
   readonly lockMs: number;
 }
 
+const HOUR_MS = 60 * 60 * 1000;
 const TIMING: WorkTiming = { idleMs: 1000, lockMs: 60_000 };
 
 /**
@@ -43,9 +44,15 @@ const TIMING: WorkTiming = { idleMs: 1000, lockMs: 60_000 };
  */
 export async function work(options: WorkOptions): Promise<void> {
   const directory = await makeOwnedDirectory({ parent: tmpdir(), prefix: "backup-jobs-" });
+  // What cleans up temporary files takes those that nobody has touched for days.
+  const fresh = setInterval(() => {
+    const now = new Date();
+    utimes(directory, now, now).catch((error: Error) => options.onTrouble?.(error));
+  }, HOUR_MS);
   try {
     await takeAndRun(options, directory);
   } finally {
+    clearInterval(fresh);
     await rm(directory, { recursive: true, force: true });
   }
 }
