@@ -63,7 +63,7 @@ const enqueueing = async (count, work) => {
 /** Jobs that do nothing: what is left is the worker's own work, and the start of a process. */
 const overhead = async (count, { rounds, work }) => {
   const redis = await startRedis(work);
-  const figures = { each: [], alone: [], besides: [], cpu: [] };
+  const figures = [];
   try {
     for (let round = 0; round < rounds; round++) {
       const file = accountsFile(work, count, { prefix: `r${round}-` });
@@ -71,15 +71,12 @@ const overhead = async (count, { rounds, work }) => {
       const before = await spawning(200);
       const { ms, cpuMs } = await workers(1, { redis, concurrency: 1, command: ["/bin/true"] });
       const alone = (before + (await spawning(200))) / 2;
-      figures.each.push(ms / count);
-      figures.alone.push(alone);
-      figures.besides.push(ms / count - alone);
-      figures.cpu.push(cpuMs / count);
+      figures.push({ each: ms / count, alone, besides: ms / count - alone, cpu: cpuMs / count });
     }
-    const [each, alone, besides, cpu] = Object.values(figures).map((values) => median(values).toFixed(2));
+    const { each, alone, besides, cpu } = figures.toSorted((a, b) => a.besides - b.besides)[Math.floor(rounds / 2)];
     say(
-      `${count} jobs of /bin/true, one at a time: ${each} ms for each; to start and end such a process alone: ${alone} ms; ` +
-        `besides: ${besides} ms; CPU of the worker, with starting the process: ${cpu} ms`,
+      `${count} jobs of /bin/true, one at a time: ${each.toFixed(2)} ms for each; to start and end such a process alone: ` +
+        `${alone.toFixed(2)} ms; besides: ${besides.toFixed(2)} ms; CPU of the worker, with starting the process: ${cpu.toFixed(2)} ms`,
     );
   } finally {
     await redis.stop();

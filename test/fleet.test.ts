@@ -213,7 +213,9 @@ describe("a fleet", { timeout: 180_000 }, () => {
     expect((await statusOf(redis.url)).total).toMatchObject({ done: 2, failed: 0 });
     expect(await digestsIn(join(directory.path, "to", "u0", "INBOX"))).toEqual(await digestsIn(server.mailDir("u0")));
     const logs = (await logsOfDone()).filter((log) => log.includes("/to/u0"));
-    expect(logs).toEqual([expect.stringMatching(/AUTH_FAILED: [^]*writes to \S+ as \d+\n[^]*done: 1 new, 0 deleted, /)]);
+    expect(logs).toEqual([
+      expect.stringMatching(/AUTH_FAILED: [^]*writes to \S+ as \d+\n[^]*done: 1 new, 0 deleted, /),
+    ]);
   });
 
   /** What the jobs that are done have in their logs, each as one text. */
