@@ -111,6 +111,7 @@ describe("a plugin of others", () => {
   it("has its backups compared with their source, and repaired from it", async () => {
     await command("login", "shelf", "alice");
     await shelf();
+    expect((await command("ls", at("d"))).stdout).toMatch(/^ *shelf +here /m);
     const against = ["verify", at("d"), "--shelf", at("s.json")];
     const same = await command(...against, "--json");
     expect(same).toMatchObject({ code: 0, stderr: "" });

@@ -33,7 +33,7 @@ function listing(collections: readonly Listed[], more: Partial<Inventory> = {}):
     collections: collections.flatMap(({ holding: held }) => held ?? []),
     ...more,
   };
-  return { source: inventory.source, destination: "nas:mail", inventory, collections };
+  return { source: inventory.source, destination: "nas:mail", origin: "server", inventory, collections };
 }
 
 const problems = (of: Listing, isVerbose = false) => formatProblems(of, { isVerbose });

@@ -34,6 +34,8 @@ async function list(args: LookingArguments, context: CommandContext): Promise<nu
   const listing = {
     ...backup,
     destination: store.name,
+    // As whoever compares the two names it.
+    origin: plugin.kind === "source" ? plugin.verifyAgainst?.by.name : undefined,
     collections,
     history: history && { day: history.day, snapshots },
   };

@@ -6,6 +6,8 @@ import { formatBytes, formatCount, jsonLine } from "./text.js";
 /** A backup as `backup ls` shows it. */
 export interface Listing extends Backup {
   readonly destination: string;
+  /** What its source is called: `server`. Default: source. */
+  readonly origin?: string | undefined;
   readonly collections: readonly Listed[];
   /** Undefined: it is a mirror. */
   readonly history?: ListedHistory | undefined;
@@ -71,7 +73,7 @@ function head({
 
 /** When it was backed up, and a row for each folder. */
 export function formatTable(listing: Listing): readonly string[] {
-  const { destination, source, collections, history } = listing;
+  const { destination, source, origin = "source", collections, history } = listing;
   const rows = collections.map(({ name, holding, now, newest }) => [
     holding ? NUMBER.format(holding.items) : "?",
     NUMBER.format(now.files),
@@ -81,8 +83,6 @@ export function formatTable(listing: Listing): readonly string[] {
     newest === undefined ? "" : new Date(newest).toISOString().slice(0, 10),
     name,
   ]);
-  // Only accounts have a server.
-  const origin = source.startsWith("imap:") ? "server" : "source";
   const header = [origin, "here", "size", "kept", "missing", "newest", "folder"];
   const above = history ? [...formatSnapshots(history.snapshots), ""] : [];
   const title = `${destination}: ${source}, ${formatRun(listing)}`;
