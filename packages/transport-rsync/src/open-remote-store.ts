@@ -75,7 +75,8 @@ async function open(options: Settings, signal: AbortSignal): Promise<Opened> {
   const spool = new Spool({ directory: options.spool });
   const line = new ShellLine(host);
   const lanes = Array.from({ length: LANES }, () => new SftpChannel({ host, compress: false, onEvent }));
-  let hasRsync = false;
+  /** What rsync was seen to do: to answer, or to see a file that SFTP has made as well. */
+  let seen: "answers" | "same" | undefined;
   const store: SftpStore = new SftpStore({
     name,
     host,
@@ -90,17 +91,23 @@ async function open(options: Settings, signal: AbortSignal): Promise<Opened> {
     sums: sumsByShell((given) => line.shell(given)),
     reach: async (given) => {
       if (transport === "sftp" || host.by !== "OpenSSH") return undefined;
-      if (!hasRsync) {
-        // Before a dry run there may be nothing yet.
+      if (seen !== "same") {
+        // Before there is a lease, and in a dry run, there may be nothing yet.
         const isThere = (await store.list([PRIVATE], given)).some(({ path }) => path === SEEN);
-        const why = await whyNoRsync({ ...options, line, spool }, isThere ? SEEN : undefined, given);
+        const why =
+          isThere || seen === undefined
+            ? await whyNoRsync({ ...options, line, spool }, isThere ? SEEN : undefined, given)
+            : undefined;
         if (why && transport === "rsync") throw why;
         if (why) return undefined;
-        hasRsync = isThere;
+        seen = isThere ? "same" : "answers";
       }
       return { shell: await line.shell(given), directory };
     },
-    sender: (own, given) => chooseSender({ ...options, onEvent, host, spool, line, lanes, store, own }, given),
+    sender: (own, given) => {
+      const isSeen = seen === "same";
+      return chooseSender({ ...options, onEvent, host, spool, line, lanes, store, own, isSeen }, given);
+    },
   });
   const owned = [...lanes, line, spool];
   try {
@@ -134,13 +141,15 @@ interface Means extends Omit<Settings, "spool"> {
   readonly store: SftpStore;
   /** What the store itself works by. */
   readonly own: SftpDestination;
+  /** Rsync is known to work, and to see what SFTP makes. */
+  readonly isSeen: boolean;
 }
 
 /** How files are sent, and says so. @throws BackupError TRANSPORT_MISSING where rsync is asked for and cannot be had */
 async function chooseSender(means: Means, signal: AbortSignal): Promise<Sender> {
-  const { host, destination: name, remote, transport, spool, line, lanes, store, own, onEvent } = means;
+  const { host, destination: name, remote, transport, spool, line, lanes, store, own, isSeen, onEvent } = means;
   const { directory } = remote;
-  const why = transport === "sftp" ? "as asked for" : await whyNoRsync(means, SEEN, signal);
+  const why = transport === "sftp" ? "as asked for" : isSeen ? undefined : await whyNoRsync(means, SEEN, signal);
   if (why === undefined) {
     say(onEvent, host, "rsync", "files are sent by rsync");
     const shell = (given: AbortSignal) => line.shell(given);

@@ -51,29 +51,32 @@ const GRACE_MS = 1000;
 /** Nothing came and nothing went for so long: the connection is dead, seconds. */
 const IDLE_SECONDS = 120;
 
-/** The rsync(1) of this machine. Its version is asked for once. */
+/** The rsync(1) of this machine. */
 export function rsyncProgram({ program = "rsync", env = process.env }: RsyncProgram = {}): RunRsync {
-  let version: Promise<Version> | undefined;
   return async (run) => {
     throwIfAborted(run.signal);
-    // A failure is not kept: the program may be installed while this process runs.
-    version ??= rsyncVersion({ program, env }).catch((error: unknown) => {
-      version = undefined;
-      throw error;
-    });
-    return start(program, argumentsOf(run, await version), run, env);
+    return start(program, argumentsOf(run, await rsyncVersion({ program, env })), run, env);
   };
 }
 
+/** Of programs that were asked, by what they were found with: a failure is not kept, because one may be installed meanwhile. */
+const versions = new Map<string, Version>();
+
 /**
- * Version of the rsync of this machine.
+ * Version of the rsync of this machine. It is asked for once.
  * @throws BackupError TRANSPORT_MISSING where there is none, or one that is too old
  */
 export async function rsyncVersion({ program = "rsync", env = process.env }: RsyncProgram = {}): Promise<Version> {
+  const key = `${program}\0${env.PATH ?? ""}`;
+  const known = versions.get(key);
+  if (known) return known;
   const child = spawn(program, ["--version"], { env: childEnvironment(env), stdio: ["ignore", "pipe", "ignore"] });
   const { stdout } = await collectEnd(child, program);
   const version = parseVersion(stdout.toString("latin1"));
-  if (version && isAtLeast(version, OLDEST)) return version;
+  if (version && isAtLeast(version, OLDEST)) {
+    versions.set(key, version);
+    return version;
+  }
   const found = version ? `version ${version.join(".")}` : "another program of that name";
   throw new BackupError(
     "TRANSPORT_MISSING",
