@@ -37,8 +37,9 @@ npm run bench -- --restore [--rounds N] [--messages N] [--scale F] [--rtt A,B] [
 npm run bench -- --history [--rounds N] [--messages N] [--rtt A,B] [--cache DIR]
                   snapshots of an account in which nothing changed (100000 small messages), here beside cp -al, and on
                   a host at these distances (40)
-npm run bench -- --trees [--scale F] [--only A,B] [--rtt A,B] [--cache DIR]
+npm run bench -- --trees [--scale F] [--small] [--only A,B] [--rtt A,B] [--cache DIR]
   a tree of 100,000 files (5 GB) to a host by ssh: initial, unchanged, its top directory renamed, some files moved and edited
+  --small         files of 500 bytes: --scale 10 --small is a million of them
   --only A,B      of backup, rsync, "rsync --fuzzy", rclone, restic (all); rclone takes some 50 ms for a file
   --rtt A,B       milliseconds of a round trip to the host, each in turn (0)
 npm run bench -- --fleet [--only A,B] [--rounds N] [--accounts N] [--mailboxes N] [--rtt A] [--cache DIR]

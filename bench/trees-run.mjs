@@ -19,6 +19,8 @@ const BACKUP = fileURLToPath(new URL("../packages/cli/bin/backup.js", import.met
 const FILES = 100_000;
 const DIRECTORIES = 2000;
 const BYTES = 50_000;
+/** Where files are small, which is for what a number of entries takes. */
+const FEW_BYTES = 500;
 /** Moved and edited in the last step. */
 const MOVED = 1000;
 const EDITED = 100;
@@ -46,7 +48,7 @@ export const runTrees = async (options, { signal }) => {
     const scale = options.scale;
     say(machineLine(machine(work)));
     for (const rtt of options.rtts) {
-      const site = { work, sshd, link, signal, rtt, scale };
+      const site = { work, sshd, link, signal, rtt, scale, bytes: options.small ? FEW_BYTES : BYTES };
       await compareAt(site, contendersOf(site, options.only));
     }
     return true;
@@ -90,13 +92,13 @@ const contendersOf = ({ work, sshd, link }, only) => {
 
 /** All steps at one distance; in each the contenders take turns on the same tree. */
 const compareAt = async (site, { commands, restic, there }) => {
-  const { work, link, rtt, scale, signal } = site;
+  const { work, link, rtt, scale, bytes, signal } = site;
   rmSync(join(work, "there"), { recursive: true, force: true });
   rmSync(join(work, "tree"), { recursive: true, force: true });
   mkdirSync(join(work, "there"), { recursive: true });
   for (const name of ["backup", "rsync", "fuzzy", "rclone"]) mkdirSync(there(name));
   const tree = join(work, "tree");
-  const made = makeTree(tree, scale);
+  const made = makeTree(tree, { scale, average: bytes });
   await link.stretch(0);
   if (commands.restic) execFileSync(restic[0], [...restic.slice(1), "init", "-q"], { stdio: "inherit" });
   await link.stretch(rtt);
@@ -128,16 +130,16 @@ const compareAt = async (site, { commands, restic, there }) => {
 const size = (bytes) => (bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
 
 /** Files of random bytes, all below one directory. */
-const makeTree = (tree, scale) => {
+const makeTree = (tree, { scale, average }) => {
   const next = random(7);
   const [files, directories] = [Math.ceil(FILES * scale), Math.ceil(DIRECTORIES * scale)];
-  const bytes = Buffer.alloc(2 * BYTES);
+  const bytes = Buffer.alloc(2 * average);
   let total = 0;
   for (let d = 0; d < directories; d++) {
     const directory = join(tree, "top", `group${d % 40}`, `directory${d}`);
     mkdirSync(directory, { recursive: true });
     for (let f = d; f < files; f += directories) {
-      const length = 1 + Math.floor(next() * 2 * BYTES);
+      const length = 1 + Math.floor(next() * 2 * average);
       for (let at = 0; at < length; at += 4)
         bytes.writeUInt32LE(Math.floor(next() * 2 ** 32), Math.min(at, bytes.length - 4));
       writeFileSync(join(directory, `file${f}`), bytes.subarray(0, length));

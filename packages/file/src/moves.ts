@@ -59,8 +59,10 @@ export function proveMoves(
 }
 
 function byDigest(group: Likely, wanted: Digests, spare: Digests): readonly Moved[] {
-  const moves: Moved[] = [];
-  let [tos, froms] = [[...group.wanted], [...group.spare]];
+  // Mostly each has one that it can be.
+  const { pairs, rest } = onlyPairs(group, wanted, spare);
+  const moves: Moved[] = [...pairs];
+  let [tos, froms]: [readonly TreeFile[], readonly TreeFile[]] = [rest.wanted, rest.spare];
   for (let depth = DEEPEST; depth >= 0 && tos.length > 0 && froms.length > 0; depth--) {
     const key = (file: TreeFile, digests: Digests): string | undefined => {
       const digest = digests.get(file.path);
@@ -88,6 +90,36 @@ function byDigest(group: Likely, wanted: Digests, spare: Digests): readonly Move
     froms = froms.filter((file) => !used.has(file));
   }
   return moves;
+}
+
+/** Files of which there is no second one of the same digest, and what is left without them. */
+function onlyPairs(
+  group: Likely,
+  wanted: Digests,
+  spare: Digests,
+): { readonly pairs: readonly Moved[]; readonly rest: Likely } {
+  const tos = onlyOnes(group.wanted, wanted);
+  const froms = onlyOnes(group.spare, spare);
+  const used = new Set<TreeFile>();
+  const pairs: Moved[] = [];
+  for (const [digest, to] of tos) {
+    const from = to && froms.get(digest);
+    if (!from) continue;
+    pairs.push(pair(from, to));
+    used.add(from).add(to);
+  }
+  const isLeft = (file: TreeFile): boolean => !used.has(file);
+  return { pairs, rest: { wanted: group.wanted.filter(isLeft), spare: group.spare.filter(isLeft) } };
+}
+
+/** By digest; undefined: it is that of several. */
+function onlyOnes(files: readonly TreeFile[], digests: Digests): ReadonlyMap<string, TreeFile | undefined> {
+  const found = new Map<string, TreeFile | undefined>();
+  for (const file of files) {
+    const digest = digests.get(file.path);
+    if (digest !== undefined) found.set(digest, found.has(digest) ? undefined : file);
+  }
+  return found;
 }
 
 /** The last names of a path; undefined: it has fewer. */
