@@ -5,12 +5,11 @@ import type { Folder } from "./list-folders.js";
 import type { MessageItem } from "./mail-item.js";
 import { openFolder } from "./open-folder.js";
 import { type PartReader, readInParts } from "./read-in-parts.js";
+import { LARGE } from "./read-queue.js";
 import { searchUids } from "./search-uids.js";
 import type { ImapSession } from "./session.js";
 import { cutBatches, uidSet } from "./uid-batches.js";
 
-/** Messages above this are fetched in parts, bytes. */
-export const LARGE = 4 * 1024 * 1024;
 /** Times that a part is asked for. */
 const ATTEMPTS = 3;
 /** Messages refused in a row after which a server is not asked for each of thousands (it has a quota, say). */

@@ -4,8 +4,13 @@ import type { MessageItem } from "./mail-item.js";
 /** Messages of one folder, for one reader; in no order. */
 export interface Portion {
   readonly path: Path;
+  /** All of them are, or none. */
+  readonly isLarge: boolean;
   readonly items: readonly MessageItem[];
 }
+
+/** Messages above this are fetched in parts, bytes. */
+export const LARGE = 4 * 1024 * 1024;
 
 /** A portion is at most this large, and at least that, bytes. */
 const MOST = 32 * 1024 * 1024;
@@ -15,8 +20,10 @@ const FOLDER = 512 * 1024;
 /** What a message costs beside its bytes. */
 const MESSAGE = 1024;
 
+/** Of a folder what is large, or what is not. */
 interface Shelf {
   readonly path: Path;
+  readonly isLarge: boolean;
   readonly items: MessageItem[];
   next: number;
   /** Of those that are left. */
@@ -27,27 +34,30 @@ interface Shelf {
 /**
  * Splits what is to be read among readers, by bytes: each takes a portion when it is done with the one before, of the
  * same folder while that has some, else of the one with the most left that has the fewest readers. Portions become smaller
- * towards the end, so that all readers end at about the same time.
+ * towards the end, so that all readers end at about the same time. Large messages come first: they cannot be read at the
+ * end by several, nor together with others.
  */
 export class ReadQueue {
   readonly #shelves: Shelf[];
+  readonly #folders: number;
   readonly #lanes: number;
   #weight = 0;
 
   /** @param lanes readers at most */
   constructor(items: readonly MessageItem[], lanes: number) {
-    const byFolder = new Map<Path, MessageItem[]>();
-    for (const item of items) {
-      const group = byFolder.get(item.collection);
-      if (group) group.push(item);
-      else byFolder.set(item.collection, [item]);
+    const shelves = new Map<string, Shelf>();
+    for (const item of items.toSorted((a, b) => a.uid - b.uid)) {
+      const { collection: path, size } = item;
+      const isLarge = size > LARGE;
+      const key = `${isLarge ? "large" : "small"} ${path}`;
+      const shelf = shelves.get(key) ?? { path, isLarge, items: [], next: 0, weight: 0, readers: 0 };
+      shelves.set(key, shelf);
+      shelf.items.push(item);
+      shelf.weight += weightOf(item);
+      this.#weight += weightOf(item);
     }
-    this.#shelves = Array.from(byFolder, ([path, group]) => {
-      const sorted = group.toSorted((a, b) => a.uid - b.uid);
-      const weight = sorted.reduce((sum, item) => sum + weightOf(item), 0);
-      this.#weight += weight;
-      return { path, items: sorted, next: 0, weight, readers: 0 };
-    });
+    this.#shelves = [...shelves.values()];
+    this.#folders = new Set(this.#shelves.map(({ path }) => path)).size;
     this.#lanes = lanes;
   }
 
@@ -58,13 +68,13 @@ export class ReadQueue {
 
   /** How many readers are worth their connections. */
   get readers(): number {
-    const work = this.#weight + this.#shelves.length * FOLDER;
+    const work = this.#weight + this.#folders * FOLDER;
     return Math.max(1, Math.min(this.#lanes, Math.ceil(work / (4 * FOLDER))));
   }
 
   /** The next portion for a reader; `done` is what it had before. Undefined: nothing is left. */
-  take(done?: Path): Portion | undefined {
-    const last = this.#shelves.find(({ path }) => path === done);
+  take(done?: Portion): Portion | undefined {
+    const last = done && this.#shelfOf(done);
     if (last) last.readers--;
     const left = this.#shelves.filter((shelf) => shelf.next < shelf.items.length);
     const shelf = last && left.includes(last) ? last : left.toSorted(byNeed)[0];
@@ -81,31 +91,31 @@ export class ReadQueue {
     }
     shelf.weight -= weight;
     this.#weight -= weight;
-    return { path: shelf.path, items };
+    return { path: shelf.path, isLarge: shelf.isLarge, items };
   }
 
   /** A reader takes no more of that folder. */
-  leave(path: Path): void {
-    this.#shelfOf(path).readers--;
+  leave(portion: Portion): void {
+    this.#shelfOf(portion).readers--;
   }
 
   /** Takes back a message that was taken, and could not be had. */
   add(item: MessageItem): void {
-    const shelf = this.#shelfOf(item.collection);
+    const shelf = this.#shelfOf({ path: item.collection, isLarge: item.size > LARGE });
     shelf.items.push(item);
     shelf.weight += weightOf(item);
     this.#weight += weightOf(item);
   }
 
-  #shelfOf(path: Path): Shelf {
-    const shelf = this.#shelves.find((one) => one.path === path);
+  #shelfOf({ path, isLarge }: Pick<Portion, "path" | "isLarge">): Shelf {
+    const shelf = this.#shelves.find((one) => one.path === path && one.isLarge === isLarge);
     if (!shelf) throw new Error(`nothing was taken of ${path}`);
     return shelf;
   }
 }
 
 function byNeed(a: Shelf, b: Shelf): number {
-  return a.readers - b.readers || b.weight - a.weight;
+  return Number(b.isLarge) - Number(a.isLarge) || a.readers - b.readers || b.weight - a.weight;
 }
 
 function weightOf({ size }: MessageItem): number {

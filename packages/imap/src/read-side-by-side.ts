@@ -115,7 +115,7 @@ class Readers {
     const left = new Set<MessageItem>();
     let isUseless = true;
     const next = (): FolderItems | undefined => {
-      portion = this.#queue.take(portion?.path);
+      portion = this.#queue.take(portion);
       if (!portion) return undefined;
       for (const item of portion.items) left.add(item);
       return { folder: folderAt(portion.path), items: portion.items };
@@ -148,7 +148,7 @@ class Readers {
       for (const item of left) this.#queue.add(item);
       return isUseless ? "useless" : "lost";
     } finally {
-      if (portion) this.#queue.leave(portion.path);
+      if (portion) this.#queue.leave(portion);
     }
   }
 

@@ -27,20 +27,20 @@ describe("messages that are split among readers", () => {
         const read: MessageItem[] = [];
         for (let turn = 0; !queue.isEmpty; turn++) {
           const reader = turn % lanes;
-          const portion = queue.take(had[reader]?.path);
+          const portion = queue.take(had[reader]);
           had[reader] = portion;
           if (!portion) continue;
           const isLost = losses[turn] === true;
           const half = isLost ? portion.items.length >> 1 : portion.items.length;
           read.push(...portion.items.slice(0, half));
           if (!isLost) continue;
-          queue.leave(portion.path);
+          queue.leave(portion);
           for (const item of portion.items.slice(half)) queue.add(item);
           had[reader] = undefined;
         }
         expect(read.length).toBe(items.length);
         expect(new Set(read)).toEqual(new Set(items));
-        for (const each of had) expect(queue.take(each?.path)).toBeUndefined();
+        for (const each of had) expect(queue.take(each)).toBeUndefined();
       }),
     );
   });
@@ -48,7 +48,7 @@ describe("messages that are split among readers", () => {
   it("come in portions of one folder, which become smaller towards the end", () => {
     const queue = new ReadQueue(messages("f", 2000, MIB / 10), 4);
     const sizes: number[] = [];
-    for (let portion = queue.take(); portion; portion = queue.take("f")) sizes.push(portion.items.length);
+    for (let portion = queue.take(); portion; portion = queue.take(portion)) sizes.push(portion.items.length);
     expect(sizes.at(0)).toBeGreaterThan(200);
     expect(sizes.at(-1)).toBeLessThan(12);
     expect(sizes).toEqual(sizes.toSorted((a, b) => b - a));
@@ -59,19 +59,32 @@ describe("messages that are split among readers", () => {
       [...messages("small", 3, MIB), ...messages("large", 30, MIB), ...messages("middle", 9, MIB)],
       3,
     );
-    expect(queue.take()?.path).toBe("large");
+    const first = queue.take();
+    expect(first?.path).toBe("large");
     expect(queue.take()?.path).toBe("middle");
     expect(queue.take()?.path).toBe("small");
-    expect(queue.take("large")?.path).toBe("large");
+    expect(queue.take(first)?.path).toBe("large");
   });
 
   it("are taken from a folder whose reader is lost, as from one that has none", () => {
     const queue = new ReadQueue([...messages("large", 100, MIB), ...messages("small", 3, MIB)], 2);
     const lost = queue.take();
     expect(lost?.path).toBe("large");
-    queue.leave("large");
+    if (lost) queue.leave(lost);
     for (const item of lost?.items ?? []) queue.add(item);
     expect(queue.take()?.path).toBe("large");
+  });
+
+  it("come large ones first, and never with others", () => {
+    const queue = new ReadQueue([...messages("a", 30, MIB), message("a", 99, 5 * MIB), message("b", 1, 9 * MIB)], 2);
+    const portions: Portion[] = [];
+    for (let portion = queue.take(); portion; portion = queue.take(portion)) portions.push(portion);
+    expect(portions.map(({ path, isLarge }) => [path, isLarge]).slice(0, 3)).toEqual([
+      ["b", true],
+      ["a", true],
+      ["a", false],
+    ]);
+    for (const { isLarge, items } of portions) for (const { size } of items) expect(size > 4 * MIB).toBe(isLarge);
   });
 
   it("are worth further readers by what is to come, and by how many folders it is in", () => {
