@@ -81,13 +81,18 @@ interface Pending {
   readonly tag: string;
   readonly fault: AnswerFault | undefined;
   readonly rows: Buffer[];
+  /** What the client sends before the answer is the rest of the command: a password, or a literal. */
+  readonly takesMore: boolean;
 }
 
-/** One connection. Clients send one command at a time. */
+/** One connection. Clients may send commands before the answer to the one before. */
 class Link {
   readonly #options: LinkOptions;
   #client: Socket;
-  #pending: Pending | undefined;
+  /** In the order in which they are answered. */
+  readonly #pending: Pending[] = [];
+  /** The beginning of a line of the client. */
+  #sent = Buffer.alloc(0);
   #silent = false;
 
   constructor(options: LinkOptions) {
@@ -101,7 +106,7 @@ class Link {
     for (const one of [socket, upstream]) one.on("error", () => this.destroy());
     socket.on("close", () => upstream.destroy());
     upstream.on("close", () => void (this.#silent || this.#client.end()));
-    this.#pending = { tag: "", fault: ask("GREETING"), rows: [] };
+    this.#pending.push({ tag: "", fault: ask("GREETING"), rows: [], takesMore: true });
     if (security === "tls") this.#upgrade();
     else this.#listen();
     const reader = new AnswerReader();
@@ -131,20 +136,31 @@ class Link {
   #command(data: Buffer): void {
     if (this.#silent) return;
     const { upstream, ask } = this.#options;
-    // What comes before the answer is the rest of the command: a password, or a literal.
-    if (this.#pending) return void upstream.write(data);
-    const line = data.toString("latin1").trimEnd();
-    const space = line.indexOf(" ");
-    const [tag, command] = [line.slice(0, space), line.slice(space + 1)];
-    this.#pending = { tag, fault: ask(command), rows: [] };
-    if (command === "STARTTLS") this.#startTls(tag);
-    else upstream.write(data);
+    this.#sent = Buffer.concat([this.#sent, data]);
+    while (this.#sent.length > 0) {
+      const isMore = this.#pending.at(-1)?.takesMore === true;
+      const length = isMore ? this.#sent.length : this.#sent.indexOf("\r\n") + 2;
+      if (length < 2 && !isMore) return;
+      const bytes = this.#sent.subarray(0, length);
+      this.#sent = this.#sent.subarray(length);
+      if (isMore) {
+        upstream.write(bytes);
+        continue;
+      }
+      const line = bytes.toString("latin1").trimEnd();
+      const space = line.indexOf(" ");
+      const [tag, command] = [line.slice(0, space), line.slice(space + 1)];
+      const takesMore = /^(?:AUTHENTICATE|IDLE)\b|\{\d+\+?\}$/i.test(command);
+      this.#pending.push({ tag, fault: ask(command), rows: [], takesMore });
+      if (command === "STARTTLS") this.#startTls(tag);
+      else upstream.write(bytes);
+    }
   }
 
   /** The server does not hear of it: on its side all is plain. */
   #startTls(tag: string): void {
     const ok = Buffer.from(`${tag} OK begin\r\n`);
-    const fault = this.#pending?.fault;
+    const fault = this.#pending[0]?.fault;
     const isRefused = fault && !fault({ tag, rows: [], end: ok }).bytes.includes(ok);
     this.#answer(ok);
     if (!isRefused) this.#upgrade();
@@ -152,7 +168,7 @@ class Link {
 
   #answer(line: Buffer): void {
     if (this.#silent) return;
-    const pending = this.#pending;
+    const [pending] = this.#pending;
     if (!pending) return void this.#client.write(line);
     const isGreeting = pending.tag === "";
     const isEnd = line.toString("latin1", 0, pending.tag.length + 1) === `${pending.tag} `;
@@ -163,7 +179,7 @@ class Link {
       else pending.rows.push(shown);
       return;
     }
-    this.#pending = undefined;
+    this.#pending.shift();
     if (!pending.fault) return void this.#client.write(shown);
     const answer = isGreeting ? { rows: [shown], end: Buffer.alloc(0) } : { rows: pending.rows, end: shown };
     this.#strike(pending.fault({ tag: pending.tag, ...answer }));
