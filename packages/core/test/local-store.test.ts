@@ -220,7 +220,7 @@ describe("LocalStore", () => {
 
   it("keeps a lease that is beaten, takes over one that is not, and the late holder learns it", async () => {
     const destination = newDestination();
-    const timing = { beatMs: 50, expiryMs: 1500 };
+    const timing = { beatMs: 50, expiryMs: 5000 };
     await using child = startChild(HOLDER, [core, destination, JSON.stringify(timing)]);
     expect(await child.line()).toBe("leased");
     const store = new LocalStore(destination, { timing });
