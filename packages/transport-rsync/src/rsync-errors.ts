@@ -150,7 +150,8 @@ const RULES: readonly Rule[] = [
     message: "the connection to {host} failed ({line}); run again",
   },
   {
-    codes: [5, 10, 12, 14, 124, 125],
+    // 15 and 16: another of its processes, here or there, has crashed or was ended.
+    codes: [5, 10, 12, 14, 15, 16, 124, 125],
     code: "CONNECTION_LOST",
     transient: true,
     message: "the connection to {host} broke while rsync ran ({line}); run again",

@@ -95,6 +95,13 @@ describe("a failure of the real rsync", () => {
     expect(await failing(body)).toMatchObject({ code, transient, message: expect.stringMatching(message) });
   });
 
+  it.each([15, 16])("one of its processes that is killed there (%d) is CONNECTION_LOST, and transient", (code) => {
+    const stderr = `rsync error: sibling process terminated abnormally (code ${code}) at main.c(1394) [sender=3.5.0]`;
+    const exit = new RsyncExit({ code, killedBy: null, stderr, stdout: Buffer.of() });
+    const error = rsyncError(exit, { host: "h", direction: "push" });
+    expect(error).toMatchObject({ code: "CONNECTION_LOST", transient: true });
+  });
+
   it("a directory that is missing is NOT_FOUND, also under rrsync", async () => {
     expect(await failing('exec sh -c "$*"', join(home.path, "nope"))).toMatchObject({ code: "NOT_FOUND" });
     const restricted = `SSH_ORIGINAL_COMMAND="$*" exec rrsync '${home.path}'`;
