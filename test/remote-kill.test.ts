@@ -321,8 +321,8 @@ describe.each(KINDS)("$name", (kind) => {
     await using fake = await startSlowImap();
     for (const afterBytes of [0, 300, 3000, 5000]) {
       host.proxy.fault = { kind: "stall", afterBytes };
+      const { struck } = host.proxy;
       const running = await startRemote({ host, server: fake, name: "a" });
-      const struck = host.proxy.struck;
       await expect.poll(() => host.proxy.struck, { interval: 5, timeout: 60_000 }).toBeGreaterThan(struck);
       await setTimeout(200);
       await interrupted(running, "SIGTERM");
