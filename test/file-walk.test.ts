@@ -293,6 +293,13 @@ it("works in directories that may not be written, as whoever owns them, and name
   await utimes(join(source, "fixed"), mtime, mtime);
   await expectEnd(0);
   expect(await differencesOf(source, dest, CARRIED)).toBe("");
+  // Something of another kind.
+  await rm(join(source, "fixed/stays"));
+  await mkdir(join(source, "fixed/stays"));
+  await run("chown", ["-R", "nobody", source]);
+  await utimes(join(source, "fixed"), mtime, mtime);
+  await expectEnd(0);
+  expect(await differencesOf(source, dest, CARRIED)).toBe("");
   // Closed at the destination alone.
   await open(0o755);
   await rm(join(source, "fixed/newer"));

@@ -49,13 +49,13 @@ export class WalkActor {
       if (await this.#trying(entry, () => to.setAttributes(entry, signal))) await onItem(itemOf(change));
       return undefined;
     }
-    if (isNew && there && (there.type === "dir") !== (entry.type === "dir") && !(await this.#makeWay(change)))
-      return undefined;
     if (parent) {
       this.#touched.set(parent.path, parent);
       // One that differs was opened before anything in it; one that does not is there as it is in the source.
       await this.#opened(parent);
     }
+    if (isNew && there && (there.type === "dir") !== (entry.type === "dir") && !(await this.#makeWay(change)))
+      return undefined;
     if (entry.type === "dir") {
       this.#touched.set(entry.path, entry);
       this.#open.set(entry.path, Promise.resolve());
@@ -150,6 +150,7 @@ export class WalkActor {
 
   async #removeAll(directory: TreeEntry): Promise<void> {
     const { to, signal } = this.#options;
+    await this.#opened(directory);
     for (const entry of (await to.entries(directory.path, signal)) ?? [])
       if (entry.type === "dir") await this.#removeAll(entry);
       else await this.#remove({ action: "delete", isNew: false, entry, there: entry, parent: undefined });

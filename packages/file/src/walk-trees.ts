@@ -51,6 +51,8 @@ interface Pair {
   readonly source: TreeEntry;
   readonly there: TreeEntry | undefined;
   readonly parent: TreeEntry | undefined;
+  /** The directory that `there` is in. */
+  readonly within: TreeEntry | undefined;
 }
 
 /** Of a file system at its top, which is nobody's. */
@@ -66,10 +68,9 @@ export async function walkTrees(walk: Walk): Promise<Totals> {
   if (top?.type !== "dir") throw new BackupError("NOT_FOUND", "the source is not there any more; run again");
   const there = await to?.entry("", signal);
   const walker = new Walker(walk, top);
-  if (there && only === undefined) await walker.tell({ source: top, there, parent: undefined });
-  await workThrough<Pair>({ source: top, there, parent: undefined }, Math.max(1, lanes / 4), (pair, add) =>
-    walker.directory(pair, add),
-  );
+  const pairOfTops: Pair = { source: top, there, parent: undefined, within: undefined };
+  if (there && only === undefined) await walker.tell(pairOfTops);
+  await workThrough<Pair>(pairOfTops, Math.max(1, lanes / 4), (pair, add) => walker.directory(pair, add));
   return walker.totals;
 }
 
@@ -100,6 +101,7 @@ class Walker {
     if (path !== "") await this.tell(pair);
     const others = new Map(found.map((entry) => [entry.path, entry]));
     const files: Pair[] = [];
+    const place = { parent: pair.source, within: pair.there };
     for (const source of wanted) {
       const { type } = source;
       const there = others.get(source.path);
@@ -112,20 +114,20 @@ class Walker {
       // As if the source had none.
       if (type === "other") continue;
       others.delete(source.path);
-      if (type === "dir") add({ source, there, parent: pair.source });
-      else if (this.#isToBeTold(source, there)) files.push({ source, there, parent: pair.source });
+      if (type === "dir") add({ source, there, ...place });
+      else if (this.#isToBeTold(source, there)) files.push({ source, there, ...place });
     }
     await Promise.all(files.map((each) => this.#slots.run(() => this.tell(each))));
     if (!isGoneTold) return;
-    for (const there of others.values()) await this.#gone(there, { parent: pair.source, within: pair.there });
+    for (const there of others.values()) await this.#gone(there, place);
   }
 
   /** Tells of one entry of the source, unless it is as it should be. */
-  async tell({ source, there, parent }: Pair): Promise<void> {
+  async tell({ source, there, parent, within }: Pair): Promise<void> {
     const { comparison, isAllTold, isGoneTold, isOnlyMissing, onChange } = this.#walk;
     if (isOnlyMissing && there && (source.type !== "dir" || there.type !== "dir")) return undefined;
     const isInTheWay = there !== undefined && (there.type === "dir") !== (source.type === "dir");
-    if (isInTheWay && isGoneTold) await this.#gone(there, { parent });
+    if (isInTheWay && isGoneTold) await this.#gone(there, { parent, within });
     const difference = differenceOf(source, there, comparison);
     if (!difference && !isAllTold) return undefined;
     if (!difference)

@@ -2,7 +2,6 @@ import { BackupError } from "@backup/core";
 import type { FetchOptions, ImapFlow } from "imapflow";
 import { LISTED, fetchUsual } from "./fetch-usual.js";
 import type { Folder } from "./list-folders.js";
-import type { AllRows } from "./open-with-rows.js";
 import { searchUids } from "./search-uids.js";
 import type { ImapSession } from "./session.js";
 import type { FetchedRow } from "./usual-row.js";
@@ -22,6 +21,13 @@ export interface Row {
 const ATTEMPTS = 3;
 /** UIDs without a row that are asked for one by one, where twice the messages that there are is less. */
 const MOST_MISSING = 1000;
+
+/** What a FETCH of all messages has told. */
+export interface AllRows {
+  readonly rows: Map<number, Row>;
+  /** Messages that they are of, as addRows counts them. */
+  readonly answered: number;
+}
 
 export interface FetchRowsInput {
   readonly session: ImapSession;

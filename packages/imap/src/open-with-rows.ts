@@ -1,17 +1,10 @@
 import { throwIfAborted } from "@backup/core";
 import type { ImapFlow } from "imapflow";
-import { type Row, addRows } from "./fetch-rows.js";
+import { type AllRows, type Row, addRows } from "./fetch-rows.js";
 import type { Folder } from "./list-folders.js";
 import { type OpenFolder, hasUidValidity, openNow, silenceModseq } from "./open-folder.js";
 import { sendAtOnce } from "./pipeline.js";
 import type { ImapSession } from "./session.js";
-
-/** What a FETCH of all messages has told. */
-export interface AllRows {
-  readonly rows: Map<number, Row>;
-  /** Messages that they are of, as addRows counts them. */
-  readonly answered: number;
-}
 
 /** Connections on which the FETCH was refused once: some servers do that where a folder is empty. */
 const refused = new WeakSet<ImapFlow>();

@@ -7,7 +7,7 @@ import { openFolder } from "./open-folder.js";
 import { type PartReader, readInParts } from "./read-in-parts.js";
 import { LARGE } from "./read-queue.js";
 import { searchUids } from "./search-uids.js";
-import type { ImapSession } from "./session.js";
+import { type ImapSession, mayPass } from "./session.js";
 import { cutBatches, uidSet } from "./uid-batches.js";
 
 /** Times that a part is asked for. */
@@ -193,7 +193,7 @@ function lost({ session, signal }: Reading, error: unknown, client: ImapFlow): B
   throwIfAborted(signal);
   const problem = session.error(error);
   if (!isRefusal(error, client)) session.drop();
-  if (!problem.transient || problem.code === "THROTTLED") throw problem;
+  if (!mayPass(problem)) throw problem;
   return problem;
 }
 

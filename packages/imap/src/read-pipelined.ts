@@ -6,7 +6,6 @@ import type { MessageItem } from "./mail-item.js";
 import { openNow, silenceModseq } from "./open-folder.js";
 import { sendAtOnce } from "./pipeline.js";
 import { isRefusal } from "./read-messages.js";
-import { LARGE } from "./read-queue.js";
 import type { ImapSession } from "./session.js";
 import type { FetchedRow } from "./usual-row.js";
 import { cutBatches, uidSet } from "./uid-batches.js";
@@ -14,6 +13,8 @@ import { cutBatches, uidSet } from "./uid-batches.js";
 /** Messages of one folder. */
 export interface FolderItems {
   readonly folder: Folder;
+  /** All of them are, or none. */
+  readonly isLarge: boolean;
   readonly items: readonly MessageItem[];
 }
 
@@ -82,7 +83,7 @@ export async function* readPipelined({ session, next, signal }: Reading): AsyncG
 /** Sends what it takes to have these messages. */
 function fetchOf(
   client: ImapFlow,
-  { folder, items, isOpen }: FolderItems & { readonly isOpen: boolean },
+  { folder, items, isOpen }: Pick<FolderItems, "folder" | "items"> & { readonly isOpen: boolean },
 ): AsyncGenerator<FetchedRow> {
   return sendAtOnce(client, () => {
     // When that fails the FETCH does: a server has no folder open then (RFC 9051, section 6.3.2).
@@ -96,11 +97,8 @@ function isOpenAs({ mailbox }: ImapFlow, folder: Folder, { uidValidity }: Messag
   return mailbox !== false && mailbox.path === folder.mailbox && mailbox.uidValidity === uidValidity;
 }
 
-/** Until something large is among them: that is to be read before more is taken. */
-function* allBatches(next: Reading["next"]): Generator<FolderItems> {
-  for (let portion = next(); portion; portion = next()) {
-    const small = portion.items.filter(({ size }) => size <= LARGE);
-    for (const items of cutBatches(small)) yield { folder: portion.folder, items };
-    if (small.length < portion.items.length) return;
-  }
+/** Until it comes to what is large: that is to be read before more is taken. */
+function* allBatches(next: Reading["next"]): Generator<Pick<FolderItems, "folder" | "items">> {
+  for (let portion = next(); portion && !portion.isLarge; portion = next())
+    for (const items of cutBatches(portion.items)) yield { folder: portion.folder, items };
 }

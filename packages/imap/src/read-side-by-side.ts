@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import { type Body, type Path, isBackupError, throwIfAborted } from "@backup/core";
+import { type Body, type Path, throwIfAborted } from "@backup/core";
 import { type Connections, type Lane, isLost } from "./connections.js";
 import { Funnel } from "./funnel.js";
 import type { Folder } from "./list-folders.js";
@@ -7,6 +7,7 @@ import type { MessageItem } from "./mail-item.js";
 import { type Portion, ReadQueue } from "./read-queue.js";
 import { type Refusals, readMessages } from "./read-messages.js";
 import { type FolderItems, readPipelined } from "./read-pipelined.js";
+import { mayPass } from "./session.js";
 
 /** Messages that stand ready for the store, bytes. */
 const READY = 2 * 1024 * 1024;
@@ -117,8 +118,9 @@ class Readers {
     const next = (): FolderItems | undefined => {
       portion = this.#queue.take(portion);
       if (!portion) return undefined;
-      for (const item of portion.items) left.add(item);
-      return { folder: folderAt(portion.path), items: portion.items };
+      const { path, isLarge, items } = portion;
+      for (const item of items) left.add(item);
+      return { folder: folderAt(path), isLarge, items };
     };
     const take = async (bodies: AsyncIterable<Body<MessageItem>>): Promise<void> => {
       for await (const body of bodies) {
@@ -132,7 +134,7 @@ class Readers {
     try {
       await take(readPipelined({ session, next, signal })).catch((error: unknown) => {
         throwIfAborted(signal);
-        if (!mayGoOn(lane, error)) throw error;
+        if (lane.isSpare || !mayPass(error)) throw error;
       });
       for (const path of new Set(Array.from(left, ({ collection }) => collection))) {
         const items = [...left].filter(({ collection }) => collection === path);
@@ -159,11 +161,6 @@ class Readers {
     if (bytes instanceof Uint8Array) await this.#funnel.push(body, bytes.byteLength);
     else await this.#funnel.hand(body);
   }
-}
-
-/** Whether the first connection, which was lost, is to be made again. */
-function mayGoOn({ isSpare }: Lane, error: unknown): boolean {
-  return !isSpare && isBackupError(error) && error.transient && error.code !== "THROTTLED";
 }
 
 /** Waits for all of them; `onError` is told of the first that fails, and its error is thrown in the end. */

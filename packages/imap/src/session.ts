@@ -256,7 +256,7 @@ export class ImapSession implements AsyncDisposable {
 }
 
 /** Whether trying again at once may help; where the server was waited for, it does not. */
-function mayPass(error: unknown): boolean {
+export function mayPass(error: unknown): boolean {
   return error instanceof BackupError && error.transient && error.code !== "THROTTLED";
 }
 

@@ -110,19 +110,9 @@ export class Backoff {
    * @throws BackupError THROTTLED as `run`
    */
   async heed(error: unknown, signal: AbortSignal): Promise<void> {
-    let isTold = false;
-    try {
-      await this.run(
-        async () => {
-          if (isTold) return;
-          isTold = true;
-          throw error;
-        },
-        () => signal,
-      );
-    } catch (ending) {
-      if (ending !== error) throw ending;
-    }
+    const throttle = throttleOf(error);
+    if (!throttle || (await this.#pause(throttle, 0, signal)) || throttle.scope === "command") return;
+    throw this.#givenUp(throttle, error);
   }
 
   /** False: no longer. */
