@@ -244,13 +244,15 @@ describe("says in one line", () => {
     await bare.introduce("dest", { withKey: false });
     expect(await failing(bare, { more: ["--runondst"] })).toContain("source refused the login of dest");
     await bare.putProgram("source", "rsync", "echo 'sh: rsync: not found' >&2; exit 127");
-    expect(await failing(bare, {})).toMatch(
-      /rsync copies, and has to be at both and here: source has no rsync.*there\n$/,
+    expect(await failing(bare, { more: ["--runonsrc"] })).toMatch(
+      /--runonsrc and --runondst take rsync at both hosts and here; .* by SFTP: source has no rsync.*there\n$/,
     );
     await bare.putProgram("source", "rsync", 'exec /usr/bin/rsync "$@"');
     await bare.putProgram("dest", "rsync", "echo 'sh: rsync: not found' >&2; exit 127");
-    expect(await failing(bare, {})).toMatch(/rsync copies, and has to be at both and here: .* dest:/);
-    expect(await failing(bare, { more: ["--transport=sftp"] })).toContain("leave out --transport sftp");
+    expect(await failing(bare, { more: ["--runondst"] })).toMatch(/take rsync at both hosts and here; .* dest:/);
+    expect(await failing(bare, { more: ["--runondst", "--transport=sftp"] })).toContain(
+      "with --runondst rsync copies; leave that out, or --transport sftp",
+    );
   });
 
   it("that a host has no ssh, which is to reach the other", { timeout: 60_000 }, async () => {

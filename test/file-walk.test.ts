@@ -24,6 +24,7 @@ import { seededRandom } from "./support/random.js";
 import { RandomTree, differencesOf } from "./support/random-tree.js";
 import { roundsOf } from "./support/rounds.js";
 import { type Sshd, startSshd } from "./support/sshd.js";
+import { type TwoHosts, startTwoHosts } from "./support/two-hosts.js";
 import { type TemporaryDirectory, temporaryDirectory } from "./support/temporary-directory.js";
 
 const run = promisify(execFile);
@@ -37,6 +38,9 @@ let env: NodeJS.ProcessEnv;
 let bare: NodeJS.ProcessEnv;
 let sshd: Sshd;
 let jailed: Sshd;
+/** Where there is no rsync, and where there is SFTP and nothing else. */
+let bareHosts: TwoHosts;
+let jailedHosts: TwoHosts;
 beforeAll(async () => {
   home = await temporaryDirectory();
   const bin = join(home.path, "bin");
@@ -45,8 +49,13 @@ beforeAll(async () => {
   env = { PATH: bin };
   bare = { PATH: join(home.path, "none") };
   [sshd, jailed] = await Promise.all([startSshd({ withoutRsync: true }), startSshd({ account: "chroot" })]);
+  bareHosts = await startTwoHosts();
+  for (const host of ["source", "dest"] as const) await bareHosts.hideProgram(host, "rsync");
+  jailedHosts = await startTwoHosts({ source: { account: "chroot" }, dest: { account: "chroot" } });
 });
 afterAll(async () => {
+  await bareHosts?.[Symbol.asyncDispose]();
+  await jailedHosts?.[Symbol.asyncDispose]();
   await sshd?.[Symbol.asyncDispose]();
   await jailed?.[Symbol.asyncDispose]();
   await home?.[Symbol.asyncDispose]();
@@ -84,10 +93,19 @@ const openFrom = (server: Sshd, own: NodeJS.ProcessEnv = {}): Opened => {
   return { source: join(server.path, name), dest, args, at: [dest], env: own };
 };
 
+const openBetween = ({ source, dest, options, env: own }: TwoHosts): Opened => {
+  const name = `tree-${number++}`;
+  const at = [`dest:${dest.remotePath}/${name}`, ...options];
+  const args = [`source:${source.remotePath}/${name}`, ...at];
+  return { source: join(source.path, name), dest: join(dest.path, name), args, at, env: own };
+};
+
 const WAYS = [
   { name: "here to here, where there is no rsync", isText: false, open: openHere },
   { name: "here to a host that has no rsync", isText: true, open: () => openThere(sshd) },
   { name: "a host that has no rsync to here", isText: true, open: () => openFrom(sshd) },
+  { name: "a host that has no rsync to another one", isText: true, open: () => openBetween(bareHosts) },
+  { name: "an account that has SFTP alone to another one", isText: true, open: () => openBetween(jailedHosts) },
 ] as const;
 
 const backUp = ({ args, env: own }: Pick<Opened, "args" | "env">, ...more: string[]): Promise<Result> =>
@@ -197,6 +215,89 @@ it.each([
   const result = await backUp(opened);
   expect(result.code, result.stdout + result.stderr).toBe(0);
   expect(await differencesOf(source, dest, CARRIED)).toBe("");
+});
+
+describe.each([
+  { name: "hosts that have no rsync", hosts: () => bareHosts },
+  { name: "accounts that have SFTP alone", hosts: () => jailedHosts },
+])("between two $name", ({ hosts }) => {
+  it("renames what moved, shares it in snapshots, and brings it to another host", { timeout: 120_000 }, async () => {
+    const opened = openBetween(hosts());
+    const { source, dest, at } = opened;
+    await mkdir(join(source, "one"), { recursive: true });
+    for (let file = 0; file < 20; file++) await writeFile(join(source, "one", `file-${file}`), `${file}`.repeat(3000));
+    expect((await backUp(opened)).code).toBe(0);
+    await rename(join(source, "one"), join(source, "two"));
+    expect(reportOf(await backUp(opened, "--dry-run"))).toMatchObject({ added: 0, moved: 20, removed: 0 });
+    expect(reportOf(await backUp(opened))).toMatchObject({ result: "done", added: 0, moved: 20, removed: 0, bytes: 0 });
+    expect(await differencesOf(source, dest, CARRIED)).toBe("");
+    const listed = await run("zcat", [join(dest, ".backup/manifest.mtree.gz")]);
+    expect(listed.stdout.match(/sha256digest=/g)).toHaveLength(20);
+
+    const kept = openBetween(hosts());
+    const history = { ...kept, source, args: [opened.args[0] ?? "", ...kept.args.slice(1)] };
+    expect((await backUp(history, "--hist", "--histdate=2026-11-01")).code).toBe(0);
+    await rename(join(source, "two"), join(source, "three"));
+    const second = await backUp(history, "--hist", "--histdate=2026-11-02");
+    expect(reportOf(second)).toMatchObject({ result: "done", added: 0, moved: 20, bytes: 0 });
+    const inode = async (path: string): Promise<number> => (await stat(join(kept.dest, "2026/11", path))).ino;
+    expect(await inode("02/three/file-1")).toBe(await inode("01/two/file-1"));
+
+    const target = openBetween(hosts());
+    const ends = [at[0] ?? "", target.args[0] ?? ""];
+    const back = (...more: string[]): Promise<Result> =>
+      runBackup(["restore", "file", ...ends, ...at.slice(1), ...more, "--json"], opened.env);
+    const restored = await back();
+    expect(restored.code, restored.stdout + restored.stderr).toBe(0);
+    expect(await differencesOf(dest, target.source, [...CARRIED, "--exclude=/.backup"])).toBe("");
+    ends[1] = `${at[0]}/sub`;
+    const inside = await back();
+    expect(inside.code).toBe(2);
+    expect(codesOf(inside)).toEqual(["USAGE"]);
+  });
+
+  it.each(["source", "dest"] as const)(
+    "goes on when the connection to the %s was lost",
+    {
+      timeout: 60_000,
+    },
+    async (end) => {
+      const opened = openBetween(hosts());
+      const { source, dest, args, env: own } = opened;
+      await mkdir(source, { recursive: true });
+      for (let at = 0; at < 300; at++) await writeFile(join(source, `file-${at}`), Buffer.alloc(300_000, `${at} `));
+      const { result } = startBackup(["file", ...args, "--json"], own);
+      const countFiles = async (): Promise<number> => (await readdir(dest).catch(() => [])).length;
+      for (let waited = 0; waited < 30_000 && (await countFiles()) < 20; waited += 5) await sleep(5);
+      await hosts()[end].cut();
+      expect(await countFiles()).toBeLessThan(300);
+      const ended = await result;
+      expect(ended.code, ended.stdout + ended.stderr).toBe(0);
+      expect(codesOf(ended)).toContain("RECONNECTING");
+      expect(await differencesOf(source, dest, CARRIED)).toBe("");
+    },
+  );
+
+  it("refuses one in another", { timeout: 60_000 }, async () => {
+    const opened = openBetween(hosts());
+    const { source, args, env: own } = opened;
+    await mkdir(join(source, "sub/deep"), { recursive: true });
+    await writeFile(join(source, "sub/deep/file"), "1");
+    const [from = "", , ...options] = args;
+    const failing = async (one: string, other: string, ...more: string[]): Promise<string> => {
+      const { code, stderr } = await runBackup(["file", one, other, ...options, ...more], own);
+      expect(code, stderr).toBe(2);
+      expect(stderr.trim().split("\n").at(-1)).toMatch(/^backup: /);
+      return stderr;
+    };
+    expect(await failing(from, from)).toMatch(/same directory/);
+    expect(await failing(from, `${from}/sub/new`)).toMatch(/DEST .*is inside of SOURCE/);
+    expect(await failing(from, `${from}/hist`, "--hist")).toMatch(/DEST .*is inside of SOURCE/);
+    expect(await failing(`${from}/sub/deep`, from)).toMatch(/SOURCE .*is (inside of|in) DEST/);
+    expect(await readFile(join(source, "sub/deep/file"), "utf8")).toBe("1");
+    const { stdout } = await run("find", [source, "-type", "f", "-not", "-path", "*/.backup/*"]);
+    expect(stdout).toBe(`${source}/sub/deep/file\n`);
+  });
 });
 
 it("says once what it cannot carry of what there is, and how much of it", async () => {

@@ -14,6 +14,8 @@ export interface Lease extends AsyncDisposable {
    * writes. Mostly it is the time at which the lease was taken, milliseconds since 1970.
    */
   readonly fence: number;
+  /** Different for every lease that is ever taken; while it is held, the destination's `LEASE_FILE` has it. */
+  readonly token: string;
 }
 
 /** One small file that a store keeps for its lease. */
@@ -32,7 +34,6 @@ export interface LeaseFile {
 export const LEASE_FILE: Path = `${PRIVATE}/lease.json`;
 
 interface Holder {
-  /** Different for every lease that is ever taken. */
   readonly token: string;
   readonly host: string;
   readonly pid: number;
@@ -108,6 +109,7 @@ function keep(file: LeaseFile, holder: Holder, where: string, { beatMs, expiryMs
   return {
     lost: lost.signal,
     fence: holder.fence,
+    token: holder.token,
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
       await running;

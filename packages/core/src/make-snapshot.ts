@@ -78,7 +78,8 @@ export async function makeSnapshot(options: SnapshotOptions): Promise<Report> {
       lease = await store.lease(signal);
       found = await begin(options, AbortSignal.any([signal, lease.lost]));
       // The one that is held goes on until the snapshot has its name.
-      return { lost: lease.lost, fence: lease.fence, async [Symbol.asyncDispose]() {} };
+      const { lost, fence, token } = lease;
+      return { lost, fence, token, async [Symbol.asyncDispose]() {} };
     },
   });
   const { sink, end } = holdingEnd(onEvent);

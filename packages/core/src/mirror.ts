@@ -40,6 +40,8 @@ export interface MirrorPlace {
   readonly keepDeleted: boolean;
   readonly allowDeletes: boolean;
   readonly onEvent: EventSink;
+  /** Of the destination's lease, see Lease; undefined: there is none, in a dry run. */
+  readonly token?: string | undefined;
   /** What is made is a snapshot; undefined: it is not. */
   readonly snapshot?: MirrorSnapshot | undefined;
 }
@@ -113,7 +115,7 @@ export async function runMirror(options: MirrorOptions): Promise<Report> {
   };
   const isNew = checkpoint === undefined && snapshot?.newest === undefined;
   const isInterrupted = checkpoint !== undefined && checkpoint.collections[TOP]?.stamp !== WHOLE;
-  const place = { store, isNew, isInterrupted, keepDeleted, allowDeletes, onEvent, snapshot };
+  const place = { store, isNew, isInterrupted, keepDeleted, allowDeletes, onEvent, token: lease?.token, snapshot };
   const plan = await mirror.compare(place, signal);
   const { items, add, bytes, move, remove } = plan;
   onEvent({ type: "plan", collections: 1, add, bytes, move, rename: 0, remove, unit: "file" });

@@ -7,6 +7,7 @@ export interface BetweenArguments {
   readonly runonsrc: boolean;
   readonly runondst: boolean;
   readonly hostKeyFingerprint?: string | undefined;
+  readonly transport?: string | undefined;
 }
 
 /** @param ends what the source of a backup and its destination are called */
@@ -25,7 +26,7 @@ export function betweenOptions({ source, destination }: Readonly<Record<"source"
 
 /** @throws BackupError USAGE */
 export function checkBetween(
-  { runonsrc, runondst, hostKeyFingerprint }: BetweenArguments,
+  { runonsrc, runondst, hostKeyFingerprint, transport }: BetweenArguments,
   ends: readonly [string, string],
 ): void {
   const isBetween = ends.every((end) => parseRemote(end) !== undefined);
@@ -35,6 +36,11 @@ export function checkBetween(
     throw new BackupError(
       "USAGE",
       `--runon${runonsrc ? "src" : "dst"} is for two directories on other hosts, and one of them is here; leave it out`,
+    );
+  if ((runonsrc || runondst) && transport === "sftp")
+    throw new BackupError(
+      "USAGE",
+      `with --runon${runonsrc ? "src" : "dst"} rsync copies; leave that out, or --transport sftp`,
     );
   if (isBetween && hostKeyFingerprint !== undefined)
     throw new BackupError(

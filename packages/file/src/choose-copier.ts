@@ -30,15 +30,13 @@ export async function chooseCopier(
   signal: AbortSignal,
 ): Promise<Copier> {
   const { source, name, transport, onEvent } = options;
-  const isBetween = source.local === undefined && !source.isEntriesOnly && (await isThere(store, signal));
-  if (isBetween && transport === "sftp") throw betweenHosts();
   if (transport !== "sftp") {
     const rsync = new TreeCopier(options);
     const why = await whyNoRsync(rsync, { source, store, path }, signal);
     if (!why) return rsync;
     await rsync[Symbol.asyncDispose]();
     if (transport === "rsync") throw why;
-    if (isBetween) throw betweenHosts(why);
+    checkHere(options, why);
     await checkWalk(options, store, signal);
     const message = `each entry is compared and copied by backup itself: ${why.message}`;
     onEvent({ type: "transport", host: name, transport: "sftp", message });
@@ -53,18 +51,17 @@ export async function chooseCopier(
   return new WalkCopier(options);
 }
 
-/** @param why rsync(1) is missing at an end; undefined: nobody wants it */
-export function betweenHosts(why?: BackupError): BackupError {
-  if (!why) return new BackupError("USAGE", "between two other hosts rsync copies; leave out --transport sftp");
+/**
+ * Entry by entry all goes through this machine.
+ * @param why rsync(1) is missing at an end
+ * @throws BackupError TRANSPORT_MISSING where the two hosts are to connect to each other
+ */
+export function checkHere({ connectedBy = "here" }: Pick<TreeCopierOptions, "connectedBy">, why: BackupError): void {
+  if (connectedBy === "here") return;
   // What it says of --transport is of no use here.
   const reason = why.message.replace(/, or use --transport[ =]sftp$/, "");
-  const message = `between two other hosts rsync copies, and has to be at both and here: ${reason}`;
-  return new BackupError("TRANSPORT_MISSING", message, { cause: why });
-}
-
-async function isThere(store: Store, signal: AbortSignal): Promise<boolean> {
-  const reach = await store.reach?.(signal);
-  return reach ? reach.shell !== undefined : (await store.tree?.("", {}, signal)) !== undefined;
+  const message = `--runonsrc and --runondst take rsync at both hosts and here; without them all can go through this machine by SFTP: ${reason}`;
+  throw new BackupError("TRANSPORT_MISSING", message, { cause: why });
 }
 
 /** @throws BackupError TRANSPORT_MISSING, USAGE */

@@ -1,13 +1,18 @@
 import type { EventSink, Path, Store } from "@backup/core";
 import type { Beside } from "./apply-snapshot.js";
 import type { Itemized } from "./itemized.js";
+import type { Look } from "./look.js";
 import type { RawPath } from "./raw-path.js";
 import type { Totals } from "./totals.js";
 
 /** What makes a destination equal to a tree, always by the options of that tree. */
 export interface Copier extends AsyncDisposable {
-  /** Called once, before the first copy of a run. */
-  begin(signal: AbortSignal): Promise<void>;
+  /**
+   * Called once, before the first copy of a run.
+   * @param token of the destination's lease, see Lease; undefined: there is none
+   * @throws BackupError USAGE where the destination is found in the source, or around it
+   */
+  begin(token: string | undefined, signal: AbortSignal): Promise<void>;
   /** Whether the source has this entry; undefined: whether it is there itself, and can be read. */
   has(path: RawPath | undefined, signal: AbortSignal): Promise<boolean>;
   /** @throws BackupError whatever ends the run */
@@ -19,6 +24,8 @@ export interface Copier extends AsyncDisposable {
   clone?(snapshot: Beside, signal: AbortSignal): Promise<void>;
   /** Whether times there are whole seconds. */
   isCoarse(store: Store, signal: AbortSignal): Promise<boolean>;
+  /** The end that attributes, and digests of what was not seen on its way, are read from: this machine's, or the destination. */
+  look(store: Store, signal: AbortSignal): Promise<Look>;
   /** Has on disk what was copied. */
   finish(store: Store, signal: AbortSignal): Promise<void>;
 }

@@ -15,6 +15,8 @@ export interface Itemized {
   readonly mtime: number;
   /** A file that changed while it was transferred. */
   readonly isUnsteady?: boolean;
+  /** SHA-256 of the bytes that were transferred, hexadecimal; undefined: they were not seen. */
+  readonly sha256?: string | undefined;
 }
 
 /** Before each line, so that none of rsync's own looks like one. */

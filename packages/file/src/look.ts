@@ -1,8 +1,10 @@
-import type { Reach, RemoteShell } from "@backup/core";
+import { type FileTree, type Reach, type RemoteShell, isBackupError } from "@backup/core";
 import { remoteDigests, remoteEntries } from "@backup/transport-rsync";
 import { localDigest, localEntry } from "./local-entry.js";
 import type { Entry } from "./manifest.js";
 import type { RawPath } from "./raw-path.js";
+import { treeDigests } from "./tree-digests.js";
+import { Slots } from "./walk-pool.js";
 
 /** An end that is looked at for what the manifest says. What cannot be had is left out. */
 export interface Look {
@@ -46,6 +48,33 @@ export function lookThere(to: () => Promise<Reach & { readonly shell: RemoteShel
     },
     async digests(paths, signal) {
       const found = await remoteDigests({ reach: await to(), paths }, signal);
+      return new Map([...found].map(([path, sum]) => [path, sum.toString("hex")]));
+    },
+  };
+}
+
+/** A directory entry by entry, wherever it is. */
+export function lookByTree(tree: FileTree): Look {
+  return {
+    async entries(paths, signal) {
+      const { lanes } = await tree.facts(signal);
+      const slots = new Slots(lanes);
+      const found = new Map<RawPath, Entry>();
+      const look = async (at: RawPath): Promise<void> => {
+        try {
+          const entry = await tree.entry(at, signal);
+          if (!entry) return;
+          const { path, type, mode, size, mtime, target } = entry;
+          found.set(at, { path, type, mode, size, mtime, target });
+        } catch (error) {
+          if (!isBackupError(error, "ITEM_UNREADABLE")) throw error;
+        }
+      };
+      await Promise.all(paths.map((path) => slots.run(() => look(path))));
+      return found;
+    },
+    async digests(paths, signal) {
+      const found = await treeDigests(tree, paths, signal);
       return new Map([...found].map(([path, sum]) => [path, sum.toString("hex")]));
     },
   };

@@ -38,6 +38,7 @@ export async function restoreByWalking(options: Restoring): Promise<CopyBack> {
       isOnlyMissing: !overwrite,
       onItem,
       onUncarried,
+      onBackup: async () => {},
       signal,
     });
     if (task === "transfer") await to.finish(signal);

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import {
   BackupError,
+  CHECKPOINT_FILE,
   type EventSink,
   type Reach,
   type RestoreReport,
@@ -19,7 +20,7 @@ import {
   rsyncVersion,
   syncReach,
 } from "@backup/transport-rsync";
-import { type TreeTransport, betweenHosts } from "./choose-copier.js";
+import { type TreeTransport, checkHere } from "./choose-copier.js";
 import { tellComplaints } from "./complaints.js";
 import { type Itemized, ITEMIZE } from "./itemized.js";
 import type { Complaint, Copied } from "./copier.js";
@@ -96,14 +97,13 @@ export class TreeTarget implements Target {
   async #copier(store: Store, { onEvent, signal }: Pick<RestoreRequest, "onEvent" | "signal">): Promise<CopyBack> {
     const { at, name, transport } = this.#options;
     const from = await store.reach?.(signal);
-    const isBetween = typeof at !== "string" && (!from || from.shell !== undefined);
-    if (isBetween && transport === "sftp") throw betweenHosts();
     if (transport !== "sftp") {
       const why = from ? await whyNoRsync(at, signal) : notReached(store);
       if (from && !why) return this.#byRsync(from, signal);
-      if (why && transport === "rsync") throw why;
-      if (isBetween) throw betweenHosts(why);
-      const message = `each entry is compared and copied by backup itself: ${why?.message ?? ""}`;
+      const reason = why ?? notReached(store);
+      if (transport === "rsync") throw reason;
+      checkHere(this.#options, reason);
+      const message = `each entry is compared and copied by backup itself: ${reason.message}`;
       onEvent({ type: "transport", host: name, transport: "sftp", message });
     }
     return restoreByWalking({ ...this.#options, store, onEvent, signal });
@@ -180,9 +180,22 @@ async function copyPart({
 
 /** The backup that a directory at a host is in, as far as the account may look. */
 async function backupThere(at: RemoteDirectory, signal: AbortSignal): Promise<string | undefined> {
-  const { shell, directory } = await at.reach(signal);
-  const position = shell && (await remotePosition({ shell, directory }, signal));
-  return position?.directories.find(({ isBackup }) => isBackup)?.path;
+  const position = await unlessMissing(async () => {
+    const { shell, directory } = await at.reach(signal);
+    return shell && (await remotePosition({ shell, directory }, signal));
+  });
+  if (position) return position.directories.find(({ isBackup }) => isBackup)?.path;
+  const [around] = (await unlessMissing(() => at.above(CHECKPOINT_FILE, signal))) ?? [];
+  return around?.directory;
+}
+
+async function unlessMissing<T>(look: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    if (isBackupError(error, "TRANSPORT_MISSING")) return undefined;
+    throw error;
+  }
 }
 
 /** @throws BackupError NOT_FOUND */

@@ -29,6 +29,7 @@ interface Came {
   readonly path: RawPath;
   readonly isFile: boolean;
   readonly sent?: Sent | undefined;
+  readonly sha256?: string | undefined;
 }
 
 /** Time between two events of progress, milliseconds. */
@@ -73,7 +74,10 @@ export class TransferReader {
   }
 
   /** @param isAgain what it names was counted before */
-  async take({ kind, action, path, size, mtime, isUnsteady = false }: Itemized, isAgain = false): Promise<void> {
+  async take(
+    { kind, action, path, size, mtime, sha256, isUnsteady = false }: Itemized,
+    isAgain = false,
+  ): Promise<void> {
     const { changes, isRebuilding } = this.#options;
     if (path === "" || path === ".") return;
     if (action === "delete") {
@@ -83,13 +87,14 @@ export class TransferReader {
     }
     const isFile = kind === "file";
     if (action === "attributes") {
-      if (isRebuilding) await this.#took(path, isFile);
+      if (isRebuilding) await this.#took({ path, isFile });
       else changes.restate(path);
       return;
     }
     if (kind !== "directory" && !isAgain) this.#added++;
     // No file has such a size: what is there now is not what was sent.
-    await this.#took(path, isFile, action === "transfer" ? { size: isUnsteady ? -1 : size, mtime } : undefined);
+    const sent = action === "transfer" ? { size: isUnsteady ? -1 : size, mtime } : undefined;
+    await this.#took({ path, isFile, sent, sha256 });
     if (isUnsteady && !this.#options.isSource) this.#unsteady.push(path);
     this.#bytes += action === "transfer" && !isAgain ? size : 0;
     this.#tell();
@@ -102,23 +107,24 @@ export class TransferReader {
     this.#tell(true);
   }
 
-  async #took(path: RawPath, isFile: boolean, sent?: Sent): Promise<void> {
-    if (this.#options.isSource) await this.#note([{ path, isFile, sent }]);
-    else this.#arrived.push({ path, isFile });
+  async #took(came: Came): Promise<void> {
+    if (this.#options.isSource) await this.#note([came]);
+    // That it changed meanwhile, its size at the destination does not tell.
+    else this.#arrived.push({ ...came, sent: undefined });
   }
 
   async #note(came: readonly Came[]): Promise<void> {
     const { look, changes, isSource, signal } = this.#options;
-    const files = came.flatMap(({ path, isFile }) => (isFile ? [path] : []));
-    const digests = await look.digests(files, signal);
+    const unseen = came.flatMap(({ path, isFile, sha256 }) => (isFile && sha256 === undefined ? [path] : []));
+    const digests = await look.digests(unseen, signal);
     const entries = await look.entries(
       came.map(({ path }) => path),
       signal,
     );
-    for (const { path, isFile, sent } of came) {
+    for (const { path, isFile, sent, sha256: seen } of came) {
       const entry = entries.get(path);
       if (!entry) continue;
-      const sha256 = digests.get(path);
+      const sha256 = seen ?? digests.get(path);
       const isSteady = !isFile || (sha256 !== undefined && isAsSent(entry, sent));
       // What is another name of a file is not sent again: that could change the file under its other names too.
       if (!isSteady && sent) this.#unsteady.push(path);

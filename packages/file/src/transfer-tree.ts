@@ -1,17 +1,16 @@
-import type { MirrorPlace, Path, Stock, Store } from "@backup/core";
+import type { MirrorPlace, Path, Stock } from "@backup/core";
 import { tellComplaints } from "./complaints.js";
 import type { Copied, Copier, Copy } from "./copier.js";
 import type { Difference } from "./find-difference.js";
 import type { FoundMoves } from "./find-moves.js";
 import type { Itemized } from "./itemized.js";
-import { type Look, lookHere, lookThere } from "./look.js";
+import type { Look } from "./look.js";
 import type { Entry } from "./manifest.js";
 import { type Manifest, writeManifest } from "./manifest-file.js";
 import { type RawPath, shown } from "./raw-path.js";
 import { secondsOf } from "./seconds.js";
 import { makeScratch, removeScratch } from "./scratch.js";
 import { TransferReader } from "./transfer-reader.js";
-import { reachOf } from "./tree-copier.js";
 import type { TreeEnd } from "./tree-end.js";
 import { ManifestChanges, StockCounter } from "./tree-manifest.js";
 
@@ -90,7 +89,7 @@ export class TreeTransfer implements AsyncDisposable {
   }
 
   static async open(found: Found, means: Means, signal: AbortSignal): Promise<TreeTransfer> {
-    const look = await lookAt(means.source, found.place.store, signal);
+    const look = await means.copier.look(found.place.store, signal);
     const scratch = await makeScratch(found.place, signal);
     const changes = await ManifestChanges.open(found.manifest === undefined);
     return new TreeTransfer(found, means, { look, changes, scratch, signal });
@@ -175,14 +174,4 @@ export class TreeTransfer implements AsyncDisposable {
 
 async function* atSeconds(entries: AsyncIterable<Entry>): AsyncGenerator<Entry> {
   for await (const entry of entries) yield { ...entry, mtime: BigInt(secondsOf(entry.mtime)) * 1_000_000_000n };
-}
-
-async function lookAt({ local }: TreeEnd, store: Store, signal: AbortSignal): Promise<Look> {
-  if (local !== undefined) return lookHere(local);
-  const { shell, directory } = await reachOf(store, signal);
-  if (!shell) return lookHere(directory);
-  return lookThere(async () => {
-    const reach = await reachOf(store, signal);
-    return { directory: reach.directory, shell: reach.shell ?? shell };
-  });
 }

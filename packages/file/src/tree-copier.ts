@@ -12,6 +12,7 @@ import {
 } from "@backup/transport-rsync";
 import type { Copied, Copier, Copy } from "./copier.js";
 import { ITEMIZE } from "./itemized.js";
+import { type Look, lookHere, lookThere } from "./look.js";
 import { RsyncReader } from "./rsync-copied.js";
 import type { RawPath } from "./raw-path.js";
 import type { TreeEnd } from "./tree-end.js";
@@ -45,7 +46,7 @@ export class TreeCopier implements Copier {
   }
 
   /** Both ends of a run go by what is marked when it begins. */
-  async begin(signal: AbortSignal): Promise<void> {
+  async begin(_token: string | undefined, signal: AbortSignal): Promise<void> {
     const { source, excludeIfPresent } = this.#options;
     if (excludeIfPresent === undefined) return;
     this.#marks = (await source.marked(excludeIfPresent, signal)).map(ruleFor);
@@ -78,6 +79,17 @@ export class TreeCopier implements Copier {
 
   async isCoarse(): Promise<boolean> {
     return false;
+  }
+
+  async look(store: Store, signal: AbortSignal): Promise<Look> {
+    const { local } = this.#options.source;
+    if (local !== undefined) return lookHere(local);
+    const { shell, directory } = await reachOf(store, signal);
+    if (!shell) return lookHere(directory);
+    return lookThere(async () => {
+      const reach = await reachOf(store, signal);
+      return { directory: reach.directory, shell: reach.shell ?? shell };
+    });
   }
 
   async finish(store: Store, signal: AbortSignal): Promise<void> {

@@ -3,14 +3,17 @@ import {
   type BackupError,
   type FileTree,
   LocalTree,
+  type Path,
   type Reach,
   digestOf,
+  isBackupError,
   systemCode,
   throwIfAborted,
 } from "@backup/core";
-import type { RemoteDirectory } from "@backup/transport-rsync";
+import type { FileAbove, RemoteDirectory } from "@backup/transport-rsync";
 import { localDigest } from "./local-entry.js";
 import { type RawPath, placeIn, textOf } from "./raw-path.js";
+import { treeDigests } from "./tree-digests.js";
 
 /** The directory that is backed up. */
 export interface TreeEnd extends AsyncDisposable {
@@ -26,6 +29,8 @@ export interface TreeEnd extends AsyncDisposable {
   whyNoRsync(signal: AbortSignal): Promise<BackupError | undefined>;
   /** `Content.digest` of files; what cannot be had is left out. */
   digests(paths: readonly RawPath[], signal: AbortSignal): Promise<ReadonlyMap<RawPath, string>>;
+  /** What it and the directories above it hold as this file, where that is not known otherwise; see RemoteDirectory.above. */
+  above?(file: Path, signal: AbortSignal): Promise<readonly FileAbove[]>;
   /** Directories that have an entry of this name; "" is the top. */
   marked(name: string, signal: AbortSignal): Promise<readonly RawPath[]>;
 }
@@ -92,8 +97,16 @@ export function remoteEnd(remote: RemoteDirectory): TreeEnd {
           if (path !== undefined) digests.set(path, digestOf(sum));
         }
       }
+      // An account that runs no commands may still read them.
+      const left = paths.filter((path) => !digests.has(path) && textOf(path) !== undefined);
+      try {
+        for (const [path, sum] of await treeDigests(tree, left, signal)) digests.set(path, digestOf(sum));
+      } catch (error) {
+        if (!isBackupError(error, "TRANSPORT_MISSING")) throw error;
+      }
       return digests;
     },
+    above: (file, signal) => remote.above(file, signal),
     async marked(name, signal) {
       return (await remote.find(name, signal)).map((path) => path.slice(0, Math.max(0, path.lastIndexOf("/"))));
     },

@@ -80,7 +80,7 @@ export class TreeMirror implements Mirror {
     const store = newest ? within(newest.store, newest.day, { name: place.store.name }) : place.store;
     const before = { ...place, store };
     const started = Date.now();
-    await this.#copier.begin(signal);
+    await this.#copier.begin(place.token, signal);
     const difference = await this.#difference(before, signal);
     const { totals } = difference;
     const held = heldBefore(totals);

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { type FileTree, type RawPath, type TreeEntry, isBackupError } from "@backup/core";
 import type { Complaint } from "./copier.js";
 import type { Itemized } from "./itemized.js";
@@ -91,10 +92,13 @@ export class WalkActor {
     const { entry } = change;
     const { path, size, mtime, mode } = entry;
     let count = 0;
+    let hash = createHash("sha256");
     async function* bytes(): AsyncGenerator<Uint8Array> {
       count = 0;
+      hash = createHash("sha256");
       for await (const piece of from.read(path, signal)) {
         count += piece.byteLength;
+        hash.update(piece);
         yield piece;
       }
     }
@@ -104,7 +108,7 @@ export class WalkActor {
       const after = await from.entry(path, signal);
       isUnsteady = count !== size || after?.size !== size || after.mtime !== mtime;
     });
-    if (isDone) await onItem({ ...itemOf(change), isUnsteady });
+    if (isDone) await onItem({ ...itemOf(change), isUnsteady, sha256: hash.digest("hex") });
   }
 
   /** Sets the attributes of directories in which something was done, the inner ones first. */

@@ -2,6 +2,8 @@ import { BackupError, type EventSink, type FileTree, type RawPath, type Store } 
 import type { Beside } from "./apply-snapshot.js";
 import { cloneByWalking } from "./clone-by-walking.js";
 import type { Copied, Copier, Copy } from "./copier.js";
+import { type Look, lookByTree, lookHere } from "./look.js";
+import { OwnDestination } from "./own-destination.js";
 import { TEMPORARY } from "./scratch.js";
 import type { TreeEnd } from "./tree-end.js";
 import type { TreeOptions } from "./tree-options.js";
@@ -18,6 +20,8 @@ export class WalkCopier implements Copier {
   readonly #rules: WalkRules;
   /** Of what a store holds; each knows what is not durable yet. */
   readonly #trees = new Map<Store, FileTree>();
+  /** Known with the lease. */
+  #own: OwnDestination | undefined;
   #isShared = false;
   #isTold = false;
 
@@ -26,8 +30,11 @@ export class WalkCopier implements Copier {
     this.#rules = walkRules(options);
   }
 
-  async begin(): Promise<void> {
-    // What is marked is seen on the way.
+  /** What is marked is seen on the way, and so is a destination that is in the source. */
+  async begin(token: string | undefined, signal: AbortSignal): Promise<void> {
+    if (token === undefined) return;
+    this.#own = new OwnDestination(this.#options.source, token);
+    await this.#own.checkAround(signal);
   }
 
   async has(path: RawPath | undefined, signal: AbortSignal): Promise<boolean> {
@@ -42,8 +49,10 @@ export class WalkCopier implements Copier {
       this.#isTold = true;
     };
     const to = store && (await this.#treeOf(store, copy.signal));
-    const options = { mark, oneFileSystem, sizeOnly: inet, isOnlyMissing: false, isKept: false, onUncarried };
-    return runWalk({ ...copy, ...options, from: source.tree(), to, rules: this.#rules, isShared: this.#isShared });
+    const from = source.tree();
+    const onBackup = async (directory: RawPath): Promise<void> => this.#own?.checkInside(directory, copy.signal);
+    const options = { mark, oneFileSystem, sizeOnly: inet, isOnlyMissing: false, isKept: false, onUncarried, onBackup };
+    return runWalk({ ...copy, ...options, from, to, rules: this.#rules, isShared: this.#isShared });
   }
 
   async clone(snapshot: Beside, signal: AbortSignal): Promise<void> {
@@ -54,6 +63,11 @@ export class WalkCopier implements Copier {
 
   async isCoarse(store: Store, signal: AbortSignal): Promise<boolean> {
     return (await (await this.#treeOf(store, signal)).facts(signal)).wholeSeconds;
+  }
+
+  async look(store: Store, signal: AbortSignal): Promise<Look> {
+    const { local } = this.#options.source;
+    return local === undefined ? lookByTree(await this.#treeOf(store, signal)) : lookHere(local);
   }
 
   async finish(store: Store, signal: AbortSignal): Promise<void> {

@@ -10,7 +10,7 @@ import { type Change, type Walk, walkTrees } from "./walk-trees.js";
 
 export interface WalkRun
   extends Pick<Copy, "task" | "files" | "force" | "isAllTold" | "most" | "onItem" | "signal">,
-    Pick<Walk, "from" | "to" | "mark" | "only" | "isOnlyMissing"> {
+    Pick<Walk, "from" | "to" | "mark" | "only" | "isOnlyMissing" | "onBackup"> {
   readonly rules: WalkRules;
   readonly oneFileSystem: boolean;
   /** See WalkComparison. */
@@ -66,7 +66,20 @@ export async function runWalk(run: WalkRun): Promise<Copied> {
 }
 
 async function walk(
-  { from, to, mark, only, isOnlyMissing, rules, oneFileSystem, sizeOnly, isShared, onUncarried, signal }: WalkRun,
+  {
+    from,
+    to,
+    mark,
+    only,
+    isOnlyMissing,
+    onBackup,
+    rules,
+    oneFileSystem,
+    sizeOnly,
+    isShared,
+    onUncarried,
+    signal,
+  }: WalkRun,
   options: Pick<Walk, "isGoneTold" | "isAllTold" | "onChange" | "onComplaint">,
 ) {
   const source = await from.facts(signal);
@@ -80,6 +93,7 @@ async function walk(
     mark,
     only,
     isOnlyMissing,
+    onBackup,
     rules,
     comparison: {
       sizeOnly,

@@ -1,4 +1,12 @@
-import { BackupError, type FileTree, type RawPath, type TreeEntry, isBackupError, throwIfAborted } from "@backup/core";
+import {
+  BackupError,
+  type FileTree,
+  PRIVATE,
+  type RawPath,
+  type TreeEntry,
+  isBackupError,
+  throwIfAborted,
+} from "@backup/core";
 import type { Complaint } from "./copier.js";
 import type { Itemized } from "./itemized.js";
 import { rawOf, shown, textOf } from "./raw-path.js";
@@ -42,6 +50,8 @@ export interface Walk {
   /** Of a directory called before anything in it, of what is gone after all in it. */
   readonly onChange: (change: Change) => Promise<void>;
   readonly onSeen: (entry: TreeEntry) => void;
+  /** A directory of the source that is a backup. */
+  readonly onBackup: (directory: RawPath) => Promise<void>;
   readonly onComplaint: (complaint: Complaint) => void;
   readonly signal: AbortSignal;
 }
@@ -98,6 +108,7 @@ class Walker {
     // What cannot be seen is left as it is.
     if (!wanted || !found) return;
     if (mark !== undefined && wanted.some((entry) => nameOf(entry) === mark)) return;
+    if (wanted.some((entry) => entry.type === "dir" && nameOf(entry) === PRIVATE)) await this.#walk.onBackup(path);
     if (path !== "") await this.tell(pair);
     const others = new Map(found.map((entry) => [entry.path, entry]));
     const files: Pair[] = [];

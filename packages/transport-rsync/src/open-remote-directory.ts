@@ -1,5 +1,6 @@
 import { tmpdir } from "node:os";
-import { BackupError, type FileTree, type Reach } from "@backup/core";
+import { BackupError, type FileTree, type Path, type Reach } from "@backup/core";
+import { type FileAbove, filesAbove } from "./files-above.js";
 import type { HostOptions } from "./host-options.js";
 import { openHost } from "./open-host.js";
 import { runCommand } from "./remote-command.js";
@@ -28,6 +29,8 @@ export interface RemoteDirectory extends AsyncDisposable {
   find(name: string, signal: AbortSignal): Promise<readonly string[]>;
   /** Undefined: rsync works there. @throws BackupError as Host.connect */
   whyNoRsync(signal: AbortSignal): Promise<BackupError | undefined>;
+  /** What it and the directories above it hold as this file, the nearest first, as far as the account sees it by SFTP. */
+  above(file: Path, signal: AbortSignal): Promise<readonly FileAbove[]>;
   /** Its entries one by one, by SFTP. Connects when it is first used. */
   tree(): FileTree;
 }
@@ -42,6 +45,7 @@ const FIND = `xargs -0 sh -c 'cd -- "$1" && find . -name "$2" -print0 && printf 
 export async function openRemoteDirectory(options: HostOptions): Promise<RemoteDirectory> {
   const host = await openHost(options);
   const line = new ShellLine(host);
+  const { path: directory } = rootOf(options.remote.directory);
   const { env, onEvent, timeoutMs, remote } = options;
   const files = new SftpChannel({ host, compress: false, onEvent, timeoutMs });
   return {
@@ -65,8 +69,8 @@ export async function openRemoteDirectory(options: HostOptions): Promise<RemoteD
       const probe = await probeRsync({ run, ...place, signal });
       return probe.works ? undefined : probe.reason;
     },
+    above: (file, signal) => files.run((sftp) => filesAbove(sftp, directory, file), signal),
     tree() {
-      const { path: directory } = rootOf(remote.directory);
       return new SftpTree({ channel: files, name: host.name, directory });
     },
     async [Symbol.asyncDispose]() {

@@ -31,6 +31,7 @@ export async function takeRemoteLease(
   return {
     lost: lease.lost,
     fence: lease.fence,
+    token: lease.token,
     async [Symbol.asyncDispose]() {
       released.abort();
       until = () => AbortSignal.timeout(releaseMs);

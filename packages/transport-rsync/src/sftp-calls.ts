@@ -131,6 +131,11 @@ export class SftpCalls {
     return this.#call("lsetstat", path, (done) => this.#sftp.ext_openssh_lsetstat(path, attributes, done));
   }
 
+  /** Absolute, and without symbolic links as far as it is there. */
+  realpath(path: string): Promise<string> {
+    return this.#call("realpath", path, (done) => this.#sftp.realpath(path, done));
+  }
+
   /** Where a symbolic link points to. */
   readlink(path: string): Promise<string> {
     return this.#call("readlink", path, (done) => this.#sftp.readlink(path, done));

@@ -109,6 +109,7 @@ export class MemoryStore implements Store {
     return {
       lost: lost.signal,
       fence: ++this.#disk.fence,
+      token: String(this.#disk.fence),
       [Symbol.asyncDispose]: async () => {
         // A killed process releases nothing.
         if (!this.#killed && this.#disk.holder === holder) this.#disk.holder = undefined;
