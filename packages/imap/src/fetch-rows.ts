@@ -55,7 +55,7 @@ export async function fetchRows(input: FetchRowsInput): Promise<ReadonlyMap<numb
   if (exists === 0) return new Map();
   const rows = first?.rows ?? new Map<number, Row>();
   const answered = first?.answered ?? (await addRows(client, "1:*", rows));
-  if (exists !== undefined && answered >= exists && expected.every((uid) => rows.has(uid))) return rows;
+  if (exists !== undefined && isAllOf({ rows, answered }, exists, expected)) return rows;
   const missing = [...(await allUids(input))].filter((uid) => isUid(uid) && !rows.has(uid));
   // A SEARCH may name any number, and each costs a command.
   if (exists !== undefined && missing.length > Math.max(MOST_MISSING, 2 * exists))
@@ -70,6 +70,11 @@ export async function fetchRows(input: FetchRowsInput): Promise<ReadonlyMap<numb
     if (!rows.has(uid)) rows.set(uid, { uid });
   }
   return rows;
+}
+
+/** Whether it is all of a folder that has so many messages, and these stored ones among them. */
+export function isAllOf({ rows, answered }: AllRows, exists: number, expected: Iterable<number>): boolean {
+  return answered >= exists && [...expected].every((uid) => rows.has(uid));
 }
 
 /**

@@ -28,13 +28,26 @@ export function readUsualRows(client: ImapFlow): void {
 }
 
 /** Data items of a FETCH, as imapflow writes them down. */
-type Items = readonly { readonly type: "ATOM"; readonly value: string; readonly section?: readonly never[] }[];
+type Items = readonly {
+  readonly type: "ATOM";
+  readonly value: string;
+  readonly section?: readonly never[];
+  readonly partial?: readonly [start: number, length: number];
+}[];
 
 export const LISTED: Items = ["UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE"].map((value) => ({ type: "ATOM", value }));
 export const WHOLE: Items = [
   { type: "ATOM", value: "UID" },
   { type: "ATOM", value: "BODY.PEEK", section: [] },
 ];
+
+/** Some bytes of a message. */
+export function partOf(start: number, length: number): Items {
+  return [
+    { type: "ATOM", value: "UID" },
+    { type: "ATOM", value: "BODY.PEEK", section: [], partial: [start, length] },
+  ];
+}
 
 /**
  * One UID FETCH of the open folder. It is that of imapflow, less what takes most of its time and nobody here wants (an
@@ -110,11 +123,10 @@ function sameIdOf({ capabilities }: ImapFlow): Items {
 
 /** A row of any form, as imapflow reads it. */
 async function read(untagged: unknown, mailbox: MailboxObject, client: ImapFlow): Promise<FetchedRow> {
-  const { seq, uid, flags, internalDate, size, emailId, source } = await formatMessageResponse(
-    untagged as never,
-    mailbox,
-    "md5",
-    client,
-  );
-  return { seq, uid, flags, internalDate, size, emailId, source: Buffer.isBuffer(source) ? source : undefined };
+  const formatted = await formatMessageResponse(untagged as never, mailbox, "md5", client);
+  const { seq, uid, flags, internalDate, size, emailId, source } = formatted;
+  // Imapflow's type does not have it (RFC 3501, section 7.4.2).
+  const { partialOrigins } = formatted as { readonly partialOrigins?: ReadonlyMap<string, number> };
+  const body = Buffer.isBuffer(source) ? { source, origin: partialOrigins?.get("") } : {};
+  return { seq, uid, flags, internalDate, size, emailId, ...body };
 }

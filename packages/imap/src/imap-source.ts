@@ -16,11 +16,13 @@ import { folderChanges } from "./folder-changes.js";
 import { type FolderName, folderOf } from "./folder-names.js";
 import { type Folder, type FolderFilter, folderMatcher, listFolders } from "./list-folders.js";
 import { maildirLayout } from "./maildir-layout.js";
-import { listMessages } from "./list-messages.js";
+import { listFrom, listMessages } from "./list-messages.js";
 import type { MailItem, MessageItem } from "./mail-item.js";
 import { type Heads, proveMessages } from "./prove-messages.js";
+import { openWithRows } from "./open-with-rows.js";
 import { readSideBySide } from "./read-side-by-side.js";
 import type { ImapSession, SessionOptions } from "./session.js";
+import { SharedLanes, TOGETHER } from "./shared-lanes.js";
 
 export interface ImapSourceOptions extends SessionOptions {
   /** Default: every folder. */
@@ -53,6 +55,7 @@ export class ImapSource implements Source<MailItem> {
   readonly lanes: number;
   readonly #options: ImapSourceOptions;
   readonly #connections: Connections;
+  readonly #shared: SharedLanes;
   readonly #filter: FolderFilter;
   readonly #warn: (message: string) => void;
   readonly #folders = new Map<Path, Folder>();
@@ -64,8 +67,10 @@ export class ImapSource implements Source<MailItem> {
     const { user } = options.login;
     this.id = `imap:${user.includes("@") ? user : `${user}@${options.server.host}`}`;
     this.#options = options;
-    this.lanes = options.connections ?? CONNECTIONS;
-    this.#connections = new Connections(options, this.lanes);
+    const { connections = CONNECTIONS } = options;
+    this.lanes = connections * TOGETHER;
+    this.#connections = new Connections(options, connections);
+    this.#shared = new SharedLanes(this.#connections);
     this.#warn = (message) => options.onEvent?.({ type: "warning", code: "NOTHING_SELECTED", message });
     this.#filter = { include: [], exclude: [], namespaces: [], ...options.filter };
   }
@@ -117,7 +122,13 @@ export class ImapSource implements Source<MailItem> {
     signal: AbortSignal,
   ): AsyncGenerator<readonly (MailItem | Unavailable)[]> {
     const folder = this.#folderOf(collection.path);
-    yield await this.#connections.use(signal, (session) => listMessages(session, folder, view, signal));
+    const listing = { folder, view, signal };
+    const first =
+      view.since === undefined
+        ? await this.#shared.use((lane) => openWithRows(lane, folder, signal), signal)
+        : undefined;
+    const listed = first && (await listFrom(first, listing));
+    yield listed ?? (await this.#connections.use(signal, (session) => listMessages(session, listing, first)));
   }
 
   async *prove(

@@ -7,7 +7,7 @@ import {
   isBackupError,
   throwIfAborted,
 } from "@backup/core";
-import { type Row, fetchRows } from "./fetch-rows.js";
+import { type Row, fetchRows, isAllOf } from "./fetch-rows.js";
 import { fetchChanges } from "./fetch-changes.js";
 import { flagLetters } from "./flags.js";
 import { KEYWORDS_FILE, KeywordTable, MORE_KEYWORDS_FILE, moreKeywordsLine } from "./keywords.js";
@@ -15,22 +15,41 @@ import type { Folder } from "./list-folders.js";
 import type { MailItem, MessageItem, SidecarItem } from "./mail-item.js";
 import { MESSAGE_REV, type MessageName, messageId, readMessageName } from "./message-names.js";
 import { openFolder } from "./open-folder.js";
-import { openWithRows } from "./open-with-rows.js";
+import type { OpenedWithRows } from "./open-with-rows.js";
 import type { ImapSession } from "./session.js";
 
 /** Times that a folder is listed when answers fail. */
 const ATTEMPTS = 3;
 
-/** Every message of a folder and the folder's sidecars. A connection that is lost is made again. */
-export async function listMessages(
-  session: ImapSession,
-  folder: Folder,
-  view: View,
-  signal: AbortSignal,
-): Promise<readonly (MailItem | Unavailable)[]> {
+/** What is to be listed of an account. */
+export interface Listing {
+  readonly folder: Folder;
+  readonly view: View;
+  readonly signal: AbortSignal;
+}
+
+/** Every message of a folder and the folder's sidecars. */
+type Listed = readonly (MailItem | Unavailable)[];
+
+/** Lists a folder from what was told of it at once. Undefined: that is not all, or it is not sure that it is. */
+export async function listFrom(opened: OpenedWithRows, listing: Listing): Promise<Listed | undefined> {
+  const { mailbox, rows } = opened;
+  const { uidValidity, exists } = mailbox;
+  const stored = storedMessages(listing.view.known, uidValidity);
+  const all = exists === 0 ? new Map<number, Row>() : rows;
+  const isAll = exists === 0 || (exists !== undefined && isAllOf(opened, exists, stored.keys()));
+  return isAll ? await itemsOf(listing, { uidValidity, stored, rows: all, uids: all.keys() }) : undefined;
+}
+
+/**
+ * Lists a folder. A connection that is lost is made again.
+ * @param first what was told of it at once, if anything
+ */
+export async function listMessages(session: ImapSession, listing: Listing, first?: OpenedWithRows): Promise<Listed> {
+  const { folder, signal } = listing;
   for (let attempt = 1; ; attempt++) {
     try {
-      return await listOnce(session, folder, view, signal);
+      return await listOnce(session, listing, attempt === 1 ? first : undefined);
     } catch (error) {
       throwIfAborted(signal);
       const problem = session.error(error);
@@ -47,28 +66,39 @@ export async function listMessages(
 
 async function listOnce(
   session: ImapSession,
-  folder: Folder,
-  view: View,
-  signal: AbortSignal,
-): Promise<readonly (MailItem | Unavailable)[]> {
-  // Opened anew: the number of messages is held against the rows.
+  listing: Listing,
+  told: OpenedWithRows | undefined,
+): Promise<Listed> {
+  const { folder, view, signal } = listing;
   const { since } = view;
-  const first = since === undefined ? await openWithRows(session, folder, signal) : undefined;
-  const opened = first ?? (await openFolder(session, folder, { fresh: true, changes: since !== undefined, signal }));
+  // Opened anew: the number of messages is held against the rows.
+  const opened = await openFolder(session, folder, { fresh: true, changes: since !== undefined, signal });
   const { client, mailbox } = opened;
   const { uidValidity } = mailbox;
+  const first = told?.mailbox.uidValidity === uidValidity ? told : undefined;
   const stored = storedMessages(view.known, uidValidity);
   const uids = new Set(stored.keys());
   const changes =
     since === undefined ? undefined : await fetchChanges({ session, client, mailbox, since, stored: uids });
   const rows =
     changes?.rows ?? (await fetchRows({ session, folder, client, exists: mailbox.exists, expected: [...uids], first }));
+  return await itemsOf(listing, { uidValidity, stored, rows, uids: changes?.uids ?? rows.keys() });
+}
 
+interface Told {
+  readonly uidValidity: bigint;
+  readonly stored: ReadonlyMap<number, StoredMessage>;
+  readonly rows: ReadonlyMap<number, Row>;
+  /** Of all messages. */
+  readonly uids: Iterable<number>;
+}
+
+async function itemsOf({ folder, view }: Listing, { uidValidity, stored, rows, uids }: Told): Promise<Listed> {
   const table = new KeywordTable(await readSidecar(view, folder.path, KEYWORDS_FILE));
   const before = linesById(await readSidecar(view, folder.path, MORE_KEYWORDS_FILE));
   const items: (MailItem | Unavailable)[] = [];
   let more = "";
-  for (const uid of [...(changes?.uids ?? rows.keys())].toSorted((a, b) => a - b)) {
+  for (const uid of [...uids].toSorted((a, b) => a - b)) {
     const name = stored.get(uid);
     const row = rows.get(uid) ?? { uid, size: name?.size };
     const { letters, rest } = flagLetters(row.flags ?? [], table);

@@ -59,6 +59,15 @@ export async function openNow(client: ImapFlow, { mailbox }: Folder, { write = f
   return await client.mailboxOpen(mailbox, { readOnly: !write });
 }
 
+/** Whether it is of this very folder what a row brings. */
+export function isOpenAs(
+  { mailbox }: ImapFlow,
+  folder: Folder,
+  { uidValidity }: { readonly uidValidity: bigint },
+): boolean {
+  return mailbox !== false && mailbox.path === folder.mailbox && mailbox.uidValidity === uidValidity;
+}
+
 /** Imapflow's type does not say so, but a server may leave it out; without it no UID means anything. */
 export function hasUidValidity({ uidValidity }: MailboxObject): boolean {
   return /^\d{1,20}$/.test(String(uidValidity));

@@ -1,25 +1,29 @@
 import { throwIfAborted } from "@backup/core";
-import type { ImapFlow } from "imapflow";
+import type { ImapFlow, MailboxObject } from "imapflow";
 import { type AllRows, type Row, addRows } from "./fetch-rows.js";
 import type { Folder } from "./list-folders.js";
-import { type OpenFolder, hasUidValidity, openNow, silenceModseq } from "./open-folder.js";
+import { hasUidValidity, openNow, silenceModseq } from "./open-folder.js";
 import { sendAtOnce } from "./pipeline.js";
-import type { ImapSession } from "./session.js";
+import type { SharedLane } from "./shared-lanes.js";
 
 /** Connections on which the FETCH was refused once: some servers do that where a folder is empty. */
 const refused = new WeakSet<ImapFlow>();
 
+export interface OpenedWithRows extends AllRows {
+  readonly mailbox: MailboxObject;
+}
+
 /**
- * Opens a folder read-only, and has all its messages listed by a FETCH that does not wait until it is open.
+ * Opens a folder read-only, and has all its messages listed by a FETCH that does not wait until it is open. By the time
+ * this returns another folder may be open.
  * Undefined: that did not go as it should, and is to be done one after the other.
  * @throws BackupError THROTTLED
  */
 export async function openWithRows(
-  session: ImapSession,
+  { session, client }: SharedLane,
   folder: Folder,
   signal: AbortSignal,
-): Promise<(OpenFolder & AllRows) | undefined> {
-  const client = await session.client(signal);
+): Promise<OpenedWithRows | undefined> {
   if (refused.has(client)) return undefined;
   const rows = new Map<number, Row>();
   const [opened, listed] = await Promise.allSettled(
@@ -29,11 +33,10 @@ export async function openWithRows(
   const isOpen = opened.status === "fulfilled" && hasUidValidity(opened.value);
   if (isOpen && listed.status === "fulfilled") {
     silenceModseq(opened.value);
-    return { client, mailbox: opened.value, rows, answered: listed.value };
+    return { mailbox: opened.value, rows, answered: listed.value };
   }
   refused.add(client);
   for (const result of [opened, listed])
     if (result.status === "rejected" && client.usable) await session.heed(result.reason, signal);
-  if (!client.usable) session.drop();
   return undefined;
 }

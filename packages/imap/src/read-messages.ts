@@ -1,9 +1,10 @@
 import { BackupError, type Body, isBackupError, throwIfAborted } from "@backup/core";
-import type { FetchMessageObject, ImapFlow } from "imapflow";
-import { WHOLE, fetchUsualRows } from "./fetch-usual.js";
+import type { ImapFlow } from "imapflow";
+import { WHOLE, fetchUsual, fetchUsualRows, partOf } from "./fetch-usual.js";
 import type { Folder } from "./list-folders.js";
 import type { MessageItem } from "./mail-item.js";
 import { openFolder } from "./open-folder.js";
+import { partsAhead } from "./parts-ahead.js";
 import { type PartReader, readInParts } from "./read-in-parts.js";
 import { LARGE } from "./read-queue.js";
 import { searchUids } from "./search-uids.js";
@@ -104,7 +105,8 @@ function refusesAll({ folder }: Reading): BackupError {
 
 /** One message by itself, in parts: what no answer to a larger question brought, and what is large. */
 async function* alone(reading: Reading, item: MessageItem): AsyncGenerator<Body<MessageItem>> {
-  const readPart: PartReader = (start, length) => part(reading, item, start, length);
+  const careful: PartReader = (start, length) => part(reading, item, start, length);
+  const readPart = item.size > LARGE ? partsAhead(reading, item, careful) : careful;
   let first: Buffer | undefined;
   try {
     first = await readPart(0, LARGE);
@@ -113,7 +115,9 @@ async function* alone(reading: Reading, item: MessageItem): AsyncGenerator<Body<
     yield { item, error };
     return;
   }
-  if (first) yield { item, bytes: readInParts(first, item.size, LARGE, readPart) };
+  if (!first) return;
+  reading.refusals.inARow = 0;
+  yield { item, bytes: readInParts(first, item.size, LARGE, readPart) };
 }
 
 /**
@@ -127,14 +131,12 @@ async function part(reading: Reading, item: MessageItem, start: number, length: 
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const client = await open(reading, [item]);
     try {
-      const query = { uid: true, source: { start, maxLength: length } } as const;
       let found: Buffer | undefined;
       let origin: number | undefined;
-      for await (const row of client.fetch(String(item.uid), query, { uid: true })) {
-        if (found || row.uid !== item.uid || !Buffer.isBuffer(row.source)) continue;
-        found = row.source;
-        origin = originOf(row);
-      }
+      await fetchUsual(client, String(item.uid), partOf(start, length), (row) => {
+        if (!found && row.uid === item.uid) ({ source: found, origin } = row);
+        return undefined;
+      });
       if (found) {
         reading.refusals.inARow = 0;
         const whole = start === 0 && origin === undefined;
@@ -199,12 +201,6 @@ function lost({ session, signal }: Reading, error: unknown, client: ImapFlow): B
 
 export function isRefusal(error: unknown, client: ImapFlow): boolean {
   return error instanceof Error && "responseStatus" in error && client.usable;
-}
-
-/** Where the bytes begin in the message: `BODY[]<origin>` (RFC 3501, section 7.4.2); undefined: it is the whole one. */
-function originOf(row: FetchMessageObject): number | undefined {
-  // Imapflow's type does not have it.
-  return (row as { readonly partialOrigins?: ReadonlyMap<string, number> }).partialOrigins?.get("");
 }
 
 function halves<T>(list: readonly T[]): T[][] {

@@ -3,7 +3,7 @@ import type { ImapFlow } from "imapflow";
 import { WHOLE, fetchUsualRows } from "./fetch-usual.js";
 import type { Folder } from "./list-folders.js";
 import type { MessageItem } from "./mail-item.js";
-import { openNow, silenceModseq } from "./open-folder.js";
+import { isOpenAs, openNow, silenceModseq } from "./open-folder.js";
 import { sendAtOnce } from "./pipeline.js";
 import { isRefusal } from "./read-messages.js";
 import type { ImapSession } from "./session.js";
@@ -90,11 +90,6 @@ function fetchOf(
     if (!isOpen) openNow(client, folder).then(silenceModseq, () => {});
     return fetchUsualRows(client, uidSet(items.map(({ uid }) => uid)), WHOLE);
   });
-}
-
-/** Whether it is of this very folder what a row brings. */
-function isOpenAs({ mailbox }: ImapFlow, folder: Folder, { uidValidity }: MessageItem): boolean {
-  return mailbox !== false && mailbox.path === folder.mailbox && mailbox.uidValidity === uidValidity;
 }
 
 /** Until it comes to what is large: that is to be read before more is taken. */

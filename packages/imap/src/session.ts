@@ -3,6 +3,7 @@ import { BackupError, type EventSink, scrub, systemCode, throwIfAborted } from "
 import { ImapFlow } from "imapflow";
 import pRetry from "p-retry";
 import { limitAnswers } from "./answer-limit.js";
+import { beginQuickly } from "./begin-session.js";
 import { expectGreeting } from "./expect-greeting.js";
 import { readUsualRows } from "./fetch-usual.js";
 import { imapError, plainText } from "./imap-errors.js";
@@ -217,6 +218,7 @@ export class ImapSession implements AsyncDisposable {
     limitAnswers(client);
     expectGreeting(client);
     pipelineCommands(client);
+    beginQuickly(client, auth);
     // From now on, so that an abort ends a connection that is only being made.
     this.#client = client;
     try {

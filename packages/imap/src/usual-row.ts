@@ -10,8 +10,10 @@ export interface FetchedRow {
   readonly size?: number | undefined;
   /** EMAILID (RFC 8474), or Gmail's X-GM-MSGID: the same for all copies of a message. */
   readonly emailId?: string | undefined;
-  /** BODY[]. */
+  /** BODY[], or a part of it. */
   readonly source?: Buffer | undefined;
+  /** Where that part begins: `BODY[]<origin>`; undefined: it is the whole. */
+  readonly origin?: number | undefined;
 }
 
 /** An answer without its last line end. The payload has the literals' sizes in it, and not the literals. */
