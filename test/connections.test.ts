@@ -58,6 +58,82 @@ describe("several connections", () => {
     expect(await readTree(destination)).toEqual(modelTree(folders));
   });
 
+  it("begin with no more round trips than it takes, and send the password with the command that asks for it", async () => {
+    await using directory = await temporaryDirectory();
+    await using server = await startFakeImap({ folders: new Map([["INBOX", makeFolder(3)]]) });
+    const sent: string[] = [];
+    server.fault = async ({ command, args, upcoming }) => {
+      sent.push(`${command} ${args}`.trim().replace(/ \(.*/, ""));
+      // Answered when the next one is here.
+      if (command === "ID") expect(await upcoming()).toMatch(/ NAMESPACE$/);
+      return undefined;
+    };
+    expect(await mirrorFake(server, join(directory.path, "dest"))).toMatchObject({ exit: 0, failed: [] });
+    const initial = Buffer.from("\0alice\0secret").toString("base64");
+    const first = ["GREETING", `AUTHENTICATE PLAIN ${initial}`, "ID", "NAMESPACE", 'LIST "" "*" RETURN'];
+    expect(sent.slice(0, first.length)).toEqual(first);
+    expect(sent.slice(first.length).filter((line) => /^(?:LSUB|ID|LIST|CAPABILITY)/.test(line))).toEqual([]);
+  });
+
+  it("list folders without waiting for the one before", async () => {
+    await using directory = await temporaryDirectory();
+    const names = ["INBOX", "A", "B", "C"];
+    const folders = new Map(names.map((name) => [name, makeFolder(3)]));
+    await using server = await startFakeImap({ folders });
+    const opened: string[] = [];
+    let isListed = false;
+    server.fault = async ({ command, args, folder = "", upcoming }) => {
+      if (command === "EXAMINE") opened.push(folder);
+      if (command !== "UID FETCH" || args.includes("BODY") || isListed) return undefined;
+      // The last of them has nothing behind it.
+      isListed = opened.length === folders.size;
+      if (!isListed) expect(await upcoming()).toMatch(/ EXAMINE /);
+      return undefined;
+    };
+    const destination = join(directory.path, "dest");
+    expect(await mirrorFake(server, destination, { connections: 1 })).toMatchObject({ exit: 0, failed: [] });
+    expect(isListed).toBe(true);
+    expect(new Set(opened.slice(0, names.length))).toEqual(new Set(names));
+    expect(await readTree(destination)).toEqual(modelTree(folders));
+  });
+
+  it("have the next part of a large message under way while one comes", async () => {
+    await using directory = await temporaryDirectory();
+    const large = makeMessage(2, { bytes: Buffer.alloc(11_000_000, "0123456789abcde\n") });
+    const folders = new Map([["INBOX", makeFolder([makeMessage(1), large, makeMessage(3)])]]);
+    await using server = await startFakeImap({ folders });
+    const parts: string[] = [];
+    server.fault = async ({ command, args, upcoming }) => {
+      const part = /<(\d+)\.\d+>/.exec(args)?.[1];
+      if (command !== "UID FETCH" || part === undefined) return undefined;
+      parts.push(part);
+      if (parts.length < 3) expect(await upcoming()).toMatch(/ UID FETCH 2 .*BODY\.PEEK\[\]</);
+      return undefined;
+    };
+    const destination = join(directory.path, "dest");
+    expect(await mirrorFake(server, destination)).toMatchObject({ exit: 0, failed: [] });
+    expect(parts).toEqual(["0", "4194304", "8388608"]);
+    expect(await readTree(destination)).toEqual(modelTree(folders));
+  });
+
+  it("ask for no part ahead where a server sends the whole message instead", async () => {
+    await using directory = await temporaryDirectory();
+    const bytes = Buffer.alloc(5_000_000, "0123456789abcde\n");
+    const messages = [1, 2, 3].map((uid) => makeMessage(uid, { bytes, odd: [{ type: "whole" }] }));
+    const folders = new Map([["INBOX", makeFolder(messages)]]);
+    await using server = await startFakeImap({ folders });
+    const asked: string[] = [];
+    server.fault = ({ command, args }) => {
+      const [, uid, start] = /^(\d+) .*BODY\.PEEK\[\]<(\d+)\./.exec(args) ?? [];
+      if (command === "UID FETCH" && uid !== undefined && start !== undefined) asked.push(`${uid} ${start}`);
+      return undefined;
+    };
+    const destination = join(directory.path, "dest");
+    expect(await mirrorFake(server, destination, { connections: 1 })).toMatchObject({ exit: 0, failed: [] });
+    expect(asked).toEqual(["1 0", "1 4194304", "1 0", "2 0", "3 0"]);
+    expect(await readTree(destination)).toEqual(modelTree(folders));
+  });
+
   it("read what can be read of the folder after one that is gone, and store nothing under a wrong name", async () => {
     await using directory = await temporaryDirectory();
     const folders = new Map(["INBOX", "A", "B", "C"].map((name, at) => [name, makeFolder(3 + at)]));

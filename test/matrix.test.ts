@@ -61,7 +61,9 @@ beforeAll(async () => {
   ] as const) {
     servers.set(name, server);
     await fillAccount(server, { messages: 30 });
-    await mirror({ name, server: name, run: "first", connections: 4 }, baseOf(name));
+    // One that is new to the next run and comes first: what changed of others is asked for on a connection that has it open.
+    const exclude = name === "cyrus" ? ["INBOX"] : [];
+    await mirror({ name, server: name, run: "first", connections: 4 }, baseOf(name), { exclude });
     base.set(name, await readTree(baseOf(name)));
     await change(server);
     expected.set(name, expectedTree(await readServer(server)));

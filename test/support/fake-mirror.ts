@@ -17,6 +17,8 @@ export interface MirrorOptions {
   readonly full?: boolean;
   /** Default 4. */
   readonly connections?: number;
+  /** Folders that are left out. */
+  readonly exclude?: readonly string[];
   /** Port to connect to, if not the server's own: a proxy's. */
   readonly port?: number;
   /** Default `tls`. */
@@ -53,6 +55,7 @@ export async function mirrorFake(
     allowDeletes = false,
     full = false,
     connections,
+    exclude = [],
     port,
     security = "tls",
     secureContext,
@@ -72,6 +75,7 @@ export async function mirrorFake(
       reconnects,
       patience,
       connections,
+      filter: { exclude },
       onEvent,
     });
     await using store = new LocalStore(destination);

@@ -29,7 +29,6 @@ const KINDS: readonly Kind[] = [
   { name: "LIST with STATUS", is: /^LIST .* RETURN .*STATUS/, survives: LOSS },
   { name: "LIST of the delimiter", is: /^LIST "" ""$/ },
   { name: "LIST", is: /^LIST /, survives: LOSS },
-  { name: "LSUB", is: /^LSUB /, survives: LOSS },
   { name: "STATUS", is: /^STATUS /, survives: /^(?:cut|bye|stall|no$|bad$)/ },
   { name: "ENABLE", is: /^ENABLE /, survives: ALL },
   { name: "EXAMINE", is: /^EXAMINE /, survives: LOSS },

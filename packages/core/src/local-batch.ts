@@ -118,10 +118,14 @@ export class LocalBatch<I extends Item> {
 
   /** If the bytes throw, that is this item's outcome. A failure of the disk is thrown. */
   async #writePieces(item: I, pieces: AsyncIterable<Uint8Array>): Promise<void> {
-    const temporary = this.#options.temporaryName();
-    const descriptor = await openFile(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
-    const hash = new ContentHash();
     const source = pieces[Symbol.asyncIterator]();
+    const temporary = this.#options.temporaryName();
+    const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY;
+    const descriptor = await openFile(temporary, flags, 0o600).catch(async (error: unknown) => {
+      await source.return?.();
+      throw error;
+    });
+    const hash = new ContentHash();
     try {
       for (;;) {
         let next: IteratorResult<Uint8Array>;

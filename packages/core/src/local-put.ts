@@ -20,6 +20,9 @@ export interface PutOptions<I extends Item> {
   readonly batchBytes: number;
 }
 
+/** Of a batch that has nothing of what is here already. */
+const NO_BUFFER = new Uint8Array(0);
+
 /** Batches that are published while the next one is being filled: their waits for the disk overlap. */
 const PUBLISHING = 3;
 
@@ -59,6 +62,26 @@ export async function* putBatches<I extends Item>(
     earlier.push(publishing);
     batch = newBatch();
   };
+  /** Bodies that are read beside the others, each a batch of its own, and what became of those that are done. */
+  const apart = new Set<Promise<void>>();
+  const done: (readonly Outcome<I>[])[] = [];
+  const apartErrors: unknown[] = [];
+  const throwApart = (): void => {
+    if (apartErrors.length > 0) throw apartErrors[0];
+  };
+  const beginApart = (body: Body<I>): void => {
+    const own = new LocalBatch({ ...options, temporaryName, buffer: NO_BUFFER });
+    const storing = own.add(body).then(() => own.publish(worker));
+    const settled = storing.then(
+      (outcomes) => void done.push(outcomes),
+      async (error: unknown) => {
+        apartErrors.push(error);
+        await own.discard();
+      },
+    );
+    apart.add(settled);
+    void settled.then(() => apart.delete(settled));
+  };
   let sourceError: { readonly error: unknown } | undefined;
   try {
     const source = bodies[Symbol.asyncIterator]();
@@ -68,7 +91,13 @@ export async function* putBatches<I extends Item>(
           sourceError = { error };
         });
         throwIfAborted(signal);
+        yield* done.splice(0);
+        throwApart();
         if (!next || next.done) break;
+        if (!("error" in next.value) && next.value.isApart) {
+          beginApart(next.value);
+          continue;
+        }
         if (batch.files >= batchFiles || batch.bytes >= batchBytes || !batch.fits(next.value)) {
           if (earlier.length >= PUBLISHING) yield await oldest(earlier);
           begin();
@@ -79,12 +108,15 @@ export async function* putBatches<I extends Item>(
       await source.return?.();
     }
     while (earlier.length > 0) yield await oldest(earlier);
+    await Promise.all(apart);
+    yield* done.splice(0);
+    throwApart();
     if (batch.files > 0) yield await batch.publish(worker);
   } catch (error) {
     throw diskError(error, options.destination);
   } finally {
     // Those that are still being published must have settled before the caller goes on.
-    await Promise.allSettled(earlier);
+    await Promise.allSettled([...earlier, ...apart]);
     await batch.discard();
     await worker[Symbol.asyncDispose]();
   }

@@ -95,9 +95,12 @@ export function isUnavailable(entry: object): entry is Unavailable {
   return "error" in entry;
 }
 
-/** An item with its bytes. `bytes` is read once, to its end, before the next body is asked for. */
+/**
+ * An item with its bytes. `bytes` is read once, to its end, before the next body is asked for. Where it `isApart` it is
+ * enough that it was begun by then: its iterator was made. The source says how many there are at the same time.
+ */
 export type Body<I extends Item = Item> =
-  | { readonly item: I; readonly bytes: Uint8Array | AsyncIterable<Uint8Array> }
+  | { readonly item: I; readonly bytes: Uint8Array | AsyncIterable<Uint8Array>; readonly isApart?: boolean }
   | { readonly item: I; readonly error: Error };
 
 /** What became of one body: it is durably in the store under `path`, or it is not and `error` says why. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { busy } from "../../../test/support/busy.js";
-import { type Body, LocalStore, type LocalStoreOptions, backup } from "../src/index.js";
+import { type Body, LocalStore, type LocalStoreOptions, type Outcome, backup } from "../src/index.js";
 import { ignoring } from "../src/disk-error.js";
 import { type MemoryItem, MemorySource, type StoreFixture, storeSuite, withinFixture } from "../src/testing/index.js";
 import { type TemporaryDirectory, temporaryDirectory } from "../../../test/support/temporary-directory.js";
@@ -279,5 +279,72 @@ describe("a symbolic link in the place of a directory", () => {
     await _lease[Symbol.asyncDispose]();
     await expect(backup({ source, store })).rejects.toThrow(/destination\/A is a symbolic link/);
     expect(await readdir(join(parent.path, "elsewhere"))).toEqual([]);
+  });
+});
+
+describe("bodies that are apart", () => {
+  const itemOf = (path: string) => ({ id: path, rev: "", collection: "A", size: 3, mtime: 0, path });
+  type PathItem = ReturnType<typeof itemOf>;
+  const putAll = async (store: LocalStore, bodies: AsyncIterable<Body<PathItem>>, signal = NEVER) => {
+    const outcomes: Outcome<PathItem>[] = [];
+    for await (const batch of store.put(bodies, ({ path }) => ({ path }), signal)) outcomes.push(...batch);
+    return outcomes;
+  };
+
+  it("are read side by side, and beside those that are not", async () => {
+    await using directory = await temporaryDirectory();
+    await using store = new LocalStore(directory.path);
+    await using _lease = await store.lease(NEVER);
+    await store.makeDirectories(["A"], NEVER);
+    let begun = 0;
+    let openGate = (): void => {};
+    const gate = new Promise<void>((resolve) => {
+      openGate = resolve;
+    });
+    async function* pieces(): AsyncGenerator<Uint8Array> {
+      begun++;
+      yield Buffer.from("a");
+      await gate;
+      yield Buffer.from("bc");
+    }
+    async function* bodies(): AsyncGenerator<Body<PathItem>> {
+      for (const name of ["1", "2", "3"]) yield { item: itemOf(`A/${name}`), bytes: pieces(), isApart: true };
+      yield { item: itemOf("A/4"), bytes: Buffer.from("def") };
+      while (begun < 3) await sleep(1);
+      openGate();
+    }
+    const outcomes = await putAll(store, bodies());
+    expect(outcomes.map(({ item }) => item.path).toSorted()).toEqual(["A/1", "A/2", "A/3", "A/4"]);
+    for (const name of ["1", "2", "3"]) expect(await readFile(join(directory.path, "A", name), "utf8")).toBe("abc");
+  });
+
+  it("leave nothing when the run is stopped", async () => {
+    await using directory = await temporaryDirectory();
+    await using store = new LocalStore(directory.path);
+    await using _lease = await store.lease(NEVER);
+    await store.makeDirectories(["A"], NEVER);
+    const stop = new AbortController();
+    const ended: string[] = [];
+    async function* pieces(name: string): AsyncGenerator<Uint8Array> {
+      try {
+        for (;;) {
+          yield Buffer.from("a");
+          await sleep(1);
+        }
+      } finally {
+        ended.push(name);
+      }
+    }
+    async function* bodies(): AsyncGenerator<Body<PathItem>> {
+      for (const name of ["1", "2"]) yield { item: itemOf(`A/${name}`), bytes: pieces(name), isApart: true };
+      await sleep(20);
+      stop.abort();
+      yield { item: itemOf("A/3"), bytes: Buffer.from("def") };
+    }
+    await expect(putAll(store, bodies(), stop.signal)).rejects.toMatchObject({ code: "ABORTED" });
+    expect(ended.toSorted()).toEqual(["1", "2"]);
+    expect(await readdir(join(directory.path, "A"))).toEqual([]);
+    const left = await readdir(join(directory.path, ".backup/tmp"), { recursive: true, withFileTypes: true });
+    expect(left.filter((one) => one.isFile())).toEqual([]);
   });
 });

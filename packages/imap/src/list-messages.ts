@@ -64,11 +64,7 @@ export async function listMessages(session: ImapSession, listing: Listing, first
   }
 }
 
-async function listOnce(
-  session: ImapSession,
-  listing: Listing,
-  told: OpenedWithRows | undefined,
-): Promise<Listed> {
+async function listOnce(session: ImapSession, listing: Listing, told: OpenedWithRows | undefined): Promise<Listed> {
   const { folder, view, signal } = listing;
   const { since } = view;
   // Opened anew: the number of messages is held against the rows.

@@ -28,11 +28,7 @@ const wholeOnly = new WeakSet<ImapFlow>();
  * Reads the parts of a message, the next one asked for before one has come: so the server never waits for us. What does
  * not come as it should, for whatever reason, is left to the other reader.
  */
-export function partsAhead(
-  { session, folder, signal }: Reading,
-  item: MessageItem,
-  careful: PartReader,
-): PartReader {
+export function partsAhead({ session, folder, signal }: Reading, item: MessageItem, careful: PartReader): PartReader {
   let ahead: Asked | undefined;
   let opened: ImapFlow | undefined;
   const ask = (client: ImapFlow, start: number, length: number): Asked => {

@@ -34,7 +34,7 @@ interface Shelf {
 /**
  * Splits what is to be read among readers, by bytes: each takes a portion when it is done with the one before, of the
  * same folder while that has some, else of the one with the most left that has the fewest readers. Portions become smaller
- * towards the end, so that all readers end at about the same time. Large messages come first: they cannot be read at the
+ * towards the end, so that all readers end at about the same time. Large messages come early: they cannot be read at the
  * end by several, nor together with others.
  */
 export class ReadQueue {
@@ -77,7 +77,7 @@ export class ReadQueue {
     const last = done && this.#shelfOf(done);
     if (last) last.readers--;
     const left = this.#shelves.filter((shelf) => shelf.next < shelf.items.length);
-    const shelf = last && left.includes(last) ? last : left.toSorted(byNeed)[0];
+    const shelf = last && left.includes(last) ? last : left.toSorted(byNeed(this.#isLargeFirst(left)))[0];
     if (!shelf) return undefined;
     shelf.readers++;
     const limit = Math.min(MOST, Math.max(LEAST, this.#weight / (2 * this.#lanes)));
@@ -107,6 +107,13 @@ export class ReadQueue {
     this.#weight += weightOf(item);
   }
 
+  /** Half of the readers are enough for what is large, unless that is the most: others are busy while one waits. */
+  #isLargeFirst(left: readonly Shelf[]): boolean {
+    const readers = this.#shelves.reduce((sum, shelf) => sum + (shelf.isLarge ? shelf.readers : 0), 0);
+    const weight = left.reduce((sum, shelf) => sum + (shelf.isLarge ? shelf.weight : 0), 0);
+    return readers < this.#lanes / 2 || weight > this.#weight / 2;
+  }
+
   #shelfOf({ path, isLarge }: Pick<Portion, "path" | "isLarge">): Shelf {
     const shelf = this.#shelves.find((one) => one.path === path && one.isLarge === isLarge);
     if (!shelf) throw new Error(`nothing was taken of ${path}`);
@@ -114,8 +121,9 @@ export class ReadQueue {
   }
 }
 
-function byNeed(a: Shelf, b: Shelf): number {
-  return Number(b.isLarge) - Number(a.isLarge) || a.readers - b.readers || b.weight - a.weight;
+function byNeed(isLargeFirst: boolean): (a: Shelf, b: Shelf) => number {
+  const first = isLargeFirst ? 1 : -1;
+  return (a, b) => first * (Number(b.isLarge) - Number(a.isLarge)) || a.readers - b.readers || b.weight - a.weight;
 }
 
 function weightOf({ size }: MessageItem): number {

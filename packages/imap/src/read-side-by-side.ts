@@ -8,6 +8,7 @@ import { type Portion, ReadQueue } from "./read-queue.js";
 import { type Refusals, readMessages } from "./read-messages.js";
 import { type FolderItems, readPipelined } from "./read-pipelined.js";
 import { mayPass } from "./session.js";
+import { watchEnd } from "./watch-end.js";
 
 /** Messages that stand ready for the store, bytes. */
 const READY = 2 * 1024 * 1024;
@@ -159,7 +160,11 @@ class Readers {
     if ("error" in body) return await this.#funnel.push(body, 0);
     const { bytes } = body;
     if (bytes instanceof Uint8Array) await this.#funnel.push(body, bytes.byteLength);
-    else await this.#funnel.hand(body);
+    else {
+      const { bytes: watched, ended } = watchEnd(bytes);
+      await this.#funnel.hand({ item: body.item, bytes: watched, isApart: true });
+      await ended();
+    }
   }
 }
 

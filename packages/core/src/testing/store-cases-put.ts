@@ -51,6 +51,25 @@ export const putCases = [
     }
     for (const { path, mtime } of await store.list(["a"], signal)) assertTime(store, mtime, MTIME, `time of ${path}`);
   }),
+  leased("bodies that are apart come back, and the error of one costs no other", async ({ store, signal }) => {
+    await store.makeDirectories(["a"], signal);
+    const broken = async function* (): AsyncGenerator<Uint8Array> {
+      yield Buffer.from("half");
+      throw new Error("torn");
+    };
+    const outcomes = await putAll(store, [
+      { item: itemAt("a/1"), bytes: piecesOf("one", "two"), isApart: true },
+      { item: itemAt("a/2"), bytes: broken(), isApart: true },
+      { item: itemAt("a/3"), bytes: Buffer.from("three") },
+      { item: itemAt("a/4"), bytes: piecesOf("fo", "ur"), isApart: true },
+    ]);
+    const failed = outcomes.flatMap((outcome) => ("error" in outcome ? [outcome.item.path] : []));
+    assert.deepEqual(failed, ["a/2"]);
+    assert.equal(outcomes.length, 4);
+    assert.deepEqual(await namesIn(store, "a"), ["1", "3", "4"]);
+    assert.equal(await textAt(store, "a/1"), "onetwo");
+    assert.equal(await textAt(store, "a/4"), "four");
+  }),
   leased("the place is asked for with the content", async ({ store, signal }) => {
     await store.makeDirectories(["a"], signal);
     const [outcome] = await putAll(store, [{ item: itemAt("a"), bytes: piecesOf("ab", "c") }], (item, content) => {
