@@ -2,7 +2,7 @@
 export interface Watched<T> {
   readonly bytes: AsyncIterable<T>;
   /** Resolves at the end of them, however that comes; at once where nobody has begun. */
-  ended(): Promise<void>;
+  readonly ended: () => Promise<void>;
 }
 
 /** Tells when pieces have been read, or are not wanted any more. */

@@ -45,6 +45,15 @@ describe("messages that are split among readers", () => {
     );
   });
 
+  it("are large for half of the readers, or for all where that is the most", () => {
+    const largeOf = (queue: ReadQueue): readonly boolean[] =>
+      Array.from({ length: 4 }, () => queue.take()?.isLarge ?? false);
+    const large = ["a", "b", "c", "d"].flatMap((folder) => messages(folder, 2, 8 * MIB));
+    expect(largeOf(new ReadQueue([...large, ...messages("e", 2000, MIB / 10)], 4))).toEqual([true, true, false, false]);
+    expect(largeOf(new ReadQueue([...large, ...messages("e", 30, MIB / 10)], 4))).toEqual([true, true, true, true]);
+    expect(largeOf(new ReadQueue(large, 4))).toEqual([true, true, true, true]);
+  });
+
   it("come in portions of one folder, which become smaller towards the end", () => {
     const queue = new ReadQueue(messages("f", 2000, MIB / 10), 4);
     const sizes: number[] = [];
