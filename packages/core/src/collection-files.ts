@@ -43,6 +43,9 @@ interface FilesInput {
   readonly signal: AbortSignal;
 }
 
+/** Collections whose files are listed at the same time: at a distance it takes round trips, and each is in memory. */
+export const LISTINGS = 5;
+
 /** The files of a collection that are ours. */
 export async function knownAt(
   input: FilesInput,

@@ -1,6 +1,6 @@
 import { ahead } from "./ahead.js";
 import { type Checkpoint, type Seen } from "./checkpoint.js";
-import { collectionsAt, directoriesOf, knownAt, stampOf } from "./collection-files.js";
+import { collectionsAt, directoriesOf, LISTINGS, knownAt, stampOf } from "./collection-files.js";
 import { type Delta, compare } from "./compare.js";
 import { BackupError, isBackupError, throwIfAborted } from "./errors.js";
 import type { EventSink } from "./events.js";
@@ -215,7 +215,7 @@ async function* compareSideBySide<I extends Item>(
   // What fails for all ends those that are under way.
   const stop = new AbortController();
   const input = { ...given, signal: AbortSignal.any([given.signal, stop.signal]) };
-  const listed = ahead(changed, lanes + 1, ({ path }) => knownAt(input, path, input.stamps));
+  const listed = ahead(changed, LISTINGS, ({ path }) => knownAt(input, path, input.stamps));
   const found = ahead(listed, lanes, async ({ item: collection, result: known }) => {
     try {
       const { path } = collection;

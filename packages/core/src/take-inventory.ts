@@ -7,7 +7,7 @@ import type { Report } from "./report.js";
 import type { Source } from "./source.js";
 import { type Stock, stockOf } from "./stock.js";
 import type { Store } from "./store.js";
-import { directoriesOf, knownAt } from "./collection-files.js";
+import { directoriesOf, LISTINGS, knownAt } from "./collection-files.js";
 import type { Compared, Survey } from "./survey.js";
 import type { Transfer } from "./transfer.js";
 
@@ -75,7 +75,7 @@ async function* listings<I extends Item>(
   const isLarge = ({ delta }: Compared<I>): boolean => delta.items > LARGE;
   yield* ahead(collections.filter(isLarge), 1, list);
   const small = collections.filter((one) => !isLarge(one));
-  yield* ahead(small, (input.source.lanes ?? 1) + 1, list);
+  yield* ahead(small, LISTINGS, list);
 }
 
 type Collected = Pick<Source, "id" | "leaves" | "collectionAt">;
