@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Result, eventsOf, reportOf, runBackup, startBackup } from "./support/command.js";
 import { seededRandom } from "./support/random.js";
+import { listedIn, namesIn } from "./support/manifest-names.js";
 import { RandomTree, differencesOf } from "./support/random-tree.js";
 import { type TwoHosts, startTwoHosts } from "./support/two-hosts.js";
 
@@ -60,6 +61,7 @@ describe.each(WAYS)("from a host to another one $name", ({ by }) => {
       const result = await backUp(args, ...by, "--allow-deletes");
       expect(result.code, result.stdout + result.stderr).toBe(0);
       expect(await differencesOf(source, dest)).toBe("");
+      expect(await listedIn(dest)).toEqual(await namesIn(source));
       tree.change(12, isTame);
     }
     expect((await backUp(args, ...by, "--allow-deletes")).code).toBe(0);

@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { reportOf, runBackup, startBackup } from "./support/command.js";
 import { seededRandom } from "./support/random.js";
+import { listedIn, namesIn } from "./support/manifest-names.js";
 import { RandomTree, differencesOf } from "./support/random-tree.js";
 import { type Sshd, startSshd } from "./support/sshd.js";
 import { type TemporaryDirectory, temporaryDirectory } from "./support/temporary-directory.js";
@@ -95,6 +96,7 @@ describe.each(WAYS)("$name", ({ open }) => {
       if (day > 1) tree.change(12, day < 4);
       const result = await snapshot(args, day, "--allow-deletes");
       expect(result.code, `day ${day}: ${result.stderr}`).toBe(0);
+      expect(await listedIn(dayIn(dest, day)), `day ${day}`).toEqual(await namesIn(source));
       kept.set(day, await keep(source));
       for (const [each, copy] of kept)
         expect(await differencesOf(copy, dayIn(dest, each)), `day ${each} after day ${day}`).toBe("");

@@ -21,6 +21,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Result, eventsOf, reportOf, runBackup, startBackup } from "./support/command.js";
 import { seededRandom } from "./support/random.js";
+import { listedIn, namesIn } from "./support/manifest-names.js";
 import { RandomTree, differencesOf } from "./support/random-tree.js";
 import { roundsOf } from "./support/rounds.js";
 import { type Sshd, startSshd } from "./support/sshd.js";
@@ -130,6 +131,7 @@ describe.each(WAYS)("$name", ({ open, isText }) => {
         const where = `round ${round}, step ${step}: ${result.stderr}${result.stdout}`;
         expect(result.code, where).toBe(0);
         expect(await differencesOf(source, dest, CARRIED), where).toBe("");
+        expect(await listedIn(dest), where).toEqual(await namesIn(source));
         const ways = eventsOf(result).filter(({ type }) => type === "transport");
         expect(ways[0], where).toMatchObject({ transport: "sftp", message: /compared and copied by backup itself/ });
         const again = await backUp(opened);
@@ -160,6 +162,7 @@ describe.each(WAYS)("$name", ({ open, isText }) => {
       await writeFile(join(source, "quiet/new"), "new".repeat(day));
       const result = await backUp(opened, "--hist", `--histdate=2026-11-0${day}`, "--allow-deletes");
       expect(result.code, `day ${day}: ${result.stderr}${result.stdout}`).toBe(0);
+      expect(await listedIn(dayIn(day)), `day ${day}`).toEqual(await namesIn(source));
       const copy = place();
       await run("cp", ["-a", source, copy]);
       kept.set(day, copy);

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, readFile, readdir, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { chmod, link, mkdir, readFile, readdir, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -8,6 +8,7 @@ import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Result, eventsOf, reportOf, runBackup, startBackup } from "./support/command.js";
 import { seededRandom } from "./support/random.js";
+import { listedIn, namesIn } from "./support/manifest-names.js";
 import { RandomTree, differencesOf } from "./support/random-tree.js";
 import { roundsOf } from "./support/rounds.js";
 import { type Sshd, startSshd } from "./support/sshd.js";
@@ -119,6 +120,7 @@ describe.each(WAYS)("$name", ({ open, through }) => {
         const where = `round ${round}, step ${step}: ${result.stderr}`;
         expect(result.code, where).toBe(0);
         expect(await differencesOf(source, dest), where).toBe("");
+        expect(await listedIn(dest), where).toEqual(await namesIn(source));
         const { bytes, items } = reportOf(result);
         if (step > 0 && isTame) {
           // A file's own bytes, wherever they were; what has a name that stores cannot say may be sent again.
@@ -458,3 +460,84 @@ async function manifestOf(dest: string): Promise<readonly string[]> {
   const text = gunzipSync(await readFile(join(dest, ".backup/manifest.mtree.gz"))).toString("latin1");
   return text.split("\n").filter((line) => line.startsWith("./"));
 }
+
+describe("what was renamed a while after it was made", () => {
+  /** Until its inodes count as unchanged since before the next run. */
+  const waitUntilOld = (): Promise<unknown> => sleep(2100);
+
+  it("is not looked at a second time, but what is not sure of it", { timeout: 120_000 }, async () => {
+    const [source, dest, bin] = [place(), place(), place()];
+    const calls = join(bin, "calls");
+    await mkdir(bin);
+    const wrapper = `#!/bin/sh\necho "$*" >>'${calls}'\nexec /usr/bin/rsync "$@"\n`;
+    await writeFile(join(bin, "rsync"), wrapper, { mode: 0o755 });
+    const env = { PATH: `${bin}:${process.env.PATH}` };
+    const runs = async (): Promise<readonly string[]> => {
+      await rm(calls, { force: true });
+      const result = await runBackup(["file", source, dest, "--json"], env);
+      expect(result.code, result.stdout + result.stderr).toBe(0);
+      expect(await differencesOf(source, dest)).toBe("");
+      expect(await listedIn(dest)).toEqual(await namesIn(source));
+      return (await readFile(calls, "utf8")).split("\n").filter((line) => / --archive /.test(line));
+    };
+    await mkdir(join(source, "top/one/deep"), { recursive: true });
+    for (const name of ["a", "one/b", "one/deep/c"]) await writeFile(join(source, "top", name), `bytes of ${name}`);
+    await symlink("nowhere", join(source, "top/one/link"));
+    for (const name of ["d", "e"]) await writeFile(join(source, "top/one", name), `bytes of ${name}`);
+    await writeFile(join(source, "beside"), "1");
+    await waitUntilOld();
+    await runs();
+    await waitUntilOld();
+    await rename(join(source, "top"), join(source, "other"));
+    const [compared, looked, ...more] = await runs();
+    expect(compared).toContain("--dry-run");
+    expect(looked).toContain("--files-from=-");
+    expect(more).toEqual([]);
+
+    // Of other attributes, too: those of the directory are set, for those of a file all is looked at.
+    await waitUntilOld();
+    await rename(join(source, "other"), join(source, "third"));
+    await chmod(join(source, "third/one"), 0o700);
+    expect((await runs())[1]).toContain("--files-from=-");
+    await waitUntilOld();
+    await rename(join(source, "third"), join(source, "fourth"));
+    await chmod(join(source, "fourth/one/b"), 0o600);
+    expect((await runs())[1]).not.toContain("--files-from=-");
+    // Two that are equal but for their mode, exchanged.
+    await waitUntilOld();
+    await writeFile(join(source, "fourth/x"), "the same", { mode: 0o600 });
+    await writeFile(join(source, "fourth/y"), "the same", { mode: 0o644 });
+    for (const name of ["x", "y"]) await utimes(join(source, "fourth", name), 1_600_000_000, 1_600_000_000);
+    await waitUntilOld();
+    await runs();
+    await waitUntilOld();
+    await mkdir(join(source, "fifth"));
+    await rename(join(source, "fourth/x"), join(source, "fifth/y"));
+    await rename(join(source, "fourth/y"), join(source, "fifth/x"));
+    await runs();
+    // A name more of a file that moved.
+    await waitUntilOld();
+    await rename(join(source, "fourth"), join(source, "sixth"));
+    await link(join(source, "sixth/a"), join(source, "again"));
+    expect((await runs())[1]).not.toContain("--files-from=-");
+  });
+
+  it("is equal after every run, whatever it is", { timeout: 240_000 }, async () => {
+    for (let round = 0; round < roundsOf(1); round++) {
+      const [source, dest] = [place(), place()];
+      await mkdir(source);
+      const tree = new RandomTree(source, seededRandom(number * 31 + round));
+      tree.grow(60);
+      for (let step = 0; step < 6; step++) {
+        await waitUntilOld();
+        if (step > 0) tree.move(1 + step);
+        const result = await backUp([source, dest], "--allow-deletes");
+        const where = `round ${round}, step ${step}: ${result.stderr}`;
+        expect(result.code, where).toBe(0);
+        expect(await differencesOf(source, dest), where).toBe("");
+        expect(await listedIn(dest), where).toEqual(await namesIn(source));
+      }
+      expect((await runBackup(["verify", dest, "--json"])).code).toBe(0);
+    }
+  });
+});

@@ -79,6 +79,13 @@ export class RandomTree {
     for (let at = 0; at < count; at++) random.pick(isTame ? tame : wild)();
   }
 
+  /** Renames so often, and now and then sets attributes; bytes stay what they are. */
+  move(count: number): void {
+    const random = this.#random;
+    const ways = [() => this.#rename(), () => this.#rename(), () => this.#swap(), () => this.#attributes()];
+    for (let at = 0; at < count; at++) random.pick(ways)();
+  }
+
   /** Regular files of which each inode counts once: bytes by content. */
   contents(): ReadonlyMap<string, { readonly path: string; readonly size: number; readonly mtime: number }> {
     const found = new Map<string, { path: string; size: number; mtime: number }>();

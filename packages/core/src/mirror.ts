@@ -1,3 +1,4 @@
+import { both } from "./both.js";
 import { type Checkpoint, OPEN, checkNoSnapshot, checkOwner, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import { type Loss, checkDeletionLimit } from "./deletion-limit.js";
 import { BackupError } from "./errors.js";
@@ -105,7 +106,7 @@ export async function runMirror(options: MirrorOptions): Promise<Report> {
   await using lease = dryRun ? undefined : await store.lease(caller);
   const signal = lease ? AbortSignal.any([caller, lease.lost]) : caller;
   if (lease) onEvent({ type: "lease", destination: store.name, fence: lease.fence });
-  const checkpoint = await readCheckpoint(store, signal);
+  const [checkpoint, previous] = await both(readCheckpoint(store, signal), readInventory(store, signal));
   checkOwner(checkpoint, { source: mirror, store, isHistory: false });
   if (!isSnapshot) checkNoSnapshot(checkpoint, store);
   const snapshot = options.snapshot && {
@@ -133,7 +134,6 @@ export async function runMirror(options: MirrorOptions): Promise<Report> {
     const mark = isSnapshot ? { snapshot: true as const } : {};
     const claimed: Checkpoint = { ...head, ...mark, collections: { [TOP]: OPEN } };
     if (!plan.isNothing) await writeCheckpoint(store, claimed, checkpoint, signal);
-    const previous = await readInventory(store, signal);
     const { stock, ...done } = await plan.apply(signal);
     const result = done.failed > 0 ? "partial" : "done";
     const unchanged = Number(add + move + remove === 0 && result === "done");

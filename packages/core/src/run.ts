@@ -1,4 +1,5 @@
 import { Copies } from "./copies.js";
+import { both } from "./both.js";
 import {
   type Checkpoint,
   OPEN,
@@ -114,12 +115,6 @@ export async function backup<I extends Item>(options: BackupOptions<I>): Promise
   }
   onEvent({ type: "end", report });
   return report;
-}
-
-/** The results of two, when neither is under way any more. */
-async function both<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
-  await Promise.allSettled([one, other]);
-  return [await one, await other];
 }
 
 /** What was done of a plan. */

@@ -20,7 +20,8 @@ export async function applyMirror(found: Found, means: Means, signal: AbortSigna
   const known = isMoved ? found : { ...found, manifest: undefined };
   await using transfer = await TreeTransfer.open(known, means, signal);
   const { reader, onItem } = transfer;
-  let failed = await transfer.send((copy) => means.copier.copy(onEvent, copy), { force: !keepDeleted });
+  const entries = isMoved && !means.isAdjusted ? moves.left : undefined;
+  let failed = await transfer.send((copy) => means.copier.copy(onEvent, copy), { force: !keepDeleted, entries });
   const isPostponed = !keepDeleted && failed > 0;
   const hasLeft = gone > 0 || moves.suspects.length > 0 || !isMoved;
   const left = hasLeft || [...difference.goneDirectories].some((path) => moves.nowAt(path) === path);

@@ -41,6 +41,8 @@ export interface Copy {
   readonly to: Store | undefined;
   /** Only these files, as they are now. */
   readonly files?: readonly RawPath[];
+  /** Nothing but these entries has to be looked at, directories without what is in them. More may be. */
+  readonly entries?: readonly RawPath[] | undefined;
   /** Entries that are equal are told too. */
   readonly isAllTold?: boolean;
   /** A directory with all in it may be removed for something of another kind that is to be in its place. */

@@ -12,6 +12,8 @@ export interface Difference {
   readonly newDirectories: ReadonlySet<RawPath>;
   /** What is made and has no bytes of its own: links, names of files that have another one. Some other thing may be there. */
   readonly made: ReadonlySet<RawPath>;
+  /** What has other attributes, and nothing else; undefined: it was too much to be kept. */
+  readonly restated: readonly RawPath[] | undefined;
   /** What is at the destination only: no directories. */
   readonly gone: ReadonlySet<RawPath>;
   readonly goneDirectories: ReadonlySet<RawPath>;
@@ -22,6 +24,9 @@ export interface Difference {
   readonly totals: Totals;
 }
 
+/** Entries of other attributes that are kept: so many are looked at one by one. */
+const MOST_RESTATED = 10_000;
+
 /** Takes in what a comparison tells. */
 export class DifferenceReader {
   readonly #isKept: boolean;
@@ -29,6 +34,7 @@ export class DifferenceReader {
   readonly #changed = new Set<RawPath>();
   readonly #newDirectories = new Set<RawPath>();
   readonly #made = new Set<RawPath>();
+  readonly #restated: RawPath[] = [];
   readonly #gone = new Set<RawPath>();
   readonly #goneDirectories = new Set<RawPath>();
   #add = 0;
@@ -44,6 +50,8 @@ export class DifferenceReader {
     if (action === "delete") (kind === "directory" ? this.#goneDirectories : this.#gone).add(path);
     else if (kind !== "directory" && action !== "attributes") this.#add++;
     if (!this.#isKept) return;
+    // One too many says that there were more.
+    if (action === "attributes" && this.#restated.length <= MOST_RESTATED) this.#restated.push(path);
     if (action === "make" && kind !== "directory") this.#made.add(path);
     else if (action === "make" && isNew) this.#newDirectories.add(path);
     if (kind !== "file" || action !== "transfer") return;
@@ -58,6 +66,7 @@ export class DifferenceReader {
       changed: this.#changed,
       newDirectories: this.#newDirectories,
       made: this.#made,
+      restated: isWhole && this.#restated.length <= MOST_RESTATED ? this.#restated : undefined,
       gone: this.#gone,
       goneDirectories: this.#goneDirectories,
       add: this.#add,

@@ -1,11 +1,13 @@
 import { type Store, digestOf, parentOf } from "@backup/core";
 import type { Difference } from "./find-difference.js";
 import { lstatSync } from "node:fs";
+import { leftToLookAt } from "./left-to-look-at.js";
 import type { Entry } from "./manifest.js";
 import type { Manifest } from "./manifest-file.js";
 import { type MovePlan, planMoves } from "./move-plan.js";
 import { type Likely, type TreeFile, likelyMoves, proveMoves } from "./moves.js";
 import { type RawPath, placeIn, rawOf, textOf } from "./raw-path.js";
+import { isOfInode } from "./same-inode.js";
 import { secondsOf } from "./seconds.js";
 import type { TreeEnd } from "./tree-end.js";
 
@@ -26,6 +28,8 @@ export interface FoundMoves extends MovePlan {
   readonly gone: number;
   /** Links and the like that come with directories to where they are made otherwise. */
   readonly carried: number;
+  /** What is left to be looked at then, see leftToLookAt; undefined: all of it. */
+  readonly left?: readonly RawPath[] | undefined;
 }
 
 const NOTHING: MovePlan = {
@@ -49,9 +53,6 @@ interface Spare extends TreeFile {
   readonly entry?: Entry | undefined;
 }
 
-/** A clock and a file's times may be so far apart, milliseconds. */
-const SLACK_MS = 2000;
-
 /**
  * What was moved or renamed at the source: files of the same size and time, proven to be the same. A file of this machine
  * is the same where its inode has not changed since before the last run; otherwise SHA-256 of both ends decides.
@@ -61,16 +62,21 @@ export async function findMoves(input: FindMoves, signal: AbortSignal): Promise<
   const { wanted, gone, changed, made, goneDirectories, newDirectories } = difference;
   const isPossible = wanted.length > 0 && gone.size + made.size + newDirectories.size + changed.size > 0;
   if (!isPossible) return noMoves(difference);
-  const spare = await spareFiles(input, signal);
+  const { spare, others } = await spareFiles(input, signal);
   const likely = likelyMoves(wanted, spare);
   if (likely.length === 0) return noMoves(difference);
-  const digests = await digestsOf(likely, input, signal);
+  const { sameAs, ...digests } = await digestsOf(likely, input, signal);
   const moves = proveMoves(likely, digests);
-  const plan = planMoves(moves, { wanted, spare, gone, goneDirectories, newDirectories });
+  const plan = planMoves(moves, { wanted, spare, gone, goneDirectories, newDirectories, made });
   const carried = plan.directories.length === 0 ? 0 : [...gone].filter((path) => made.has(plan.nowAt(path))).length;
   const sizes = new Map(wanted.map(({ path, size }) => [path, size]));
+  const { source, manifest } = input;
+  const isLocal = source.local !== undefined && manifest !== undefined;
   return {
     ...plan,
+    left: isLocal
+      ? leftToLookAt({ directory: source.local, difference, moves, plan, sameAs, others, started: manifest.started })
+      : undefined,
     count: moves.length,
     bytes: moves.reduce((sum, { to }) => sum + (sizes.get(to) ?? 0), 0),
     gone: gone.size - moves.filter(({ from }) => gone.has(from)).length - carried,
@@ -78,18 +84,24 @@ export async function findMoves(input: FindMoves, signal: AbortSignal): Promise<
   };
 }
 
-async function spareFiles({ difference, manifest, store }: FindMoves, signal: AbortSignal): Promise<readonly Spare[]> {
-  const { gone, changed, made, newDirectories } = difference;
+/** Files of the destination that may be needed elsewhere, and what else the manifest has that is not there any more. */
+async function spareFiles(
+  { difference, manifest, store }: FindMoves,
+  signal: AbortSignal,
+): Promise<{ readonly spare: readonly Spare[]; readonly others: readonly Entry[] }> {
+  const { gone, changed, made, newDirectories, goneDirectories } = difference;
   // Also a file in whose place there is something of another kind now.
   const isSpare = (path: RawPath): boolean =>
     gone.has(path) || changed.has(path) || made.has(path) || newDirectories.has(path);
   const spare: Spare[] = [];
+  const others: Entry[] = [];
   if (manifest) {
     for await (const entry of manifest.entries()) {
       const { path, type, size, mtime } = entry;
       if (type === "file" && isSpare(path)) spare.push({ path, size, mtime: secondsOf(mtime), entry });
+      else if (type !== "file" && (gone.has(path) || goneDirectories.has(path))) others.push(entry);
     }
-    return spare;
+    return { spare, others };
   }
   const directories = new Set([...gone, ...changed].map((path) => textOf(parentOf(path)) ?? ""));
   directories.delete("");
@@ -97,15 +109,23 @@ async function spareFiles({ difference, manifest, store }: FindMoves, signal: Ab
     const raw = rawOf(path);
     if (gone.has(raw) || changed.has(raw)) spare.push({ path: raw, size, mtime: Math.floor(mtime / 1000) });
   }
-  return spare;
+  return { spare, others };
+}
+
+interface Found {
+  readonly wanted: ReadonlyMap<RawPath, string>;
+  readonly spare: ReadonlyMap<RawPath, string>;
+  /** See AfterMoves. */
+  readonly sameAs: ReadonlyMap<RawPath, RawPath>;
 }
 
 async function digestsOf(
   likely: readonly Likely[],
   { source, store, manifest }: FindMoves,
   signal: AbortSignal,
-): Promise<{ readonly wanted: ReadonlyMap<RawPath, string>; readonly spare: ReadonlyMap<RawPath, string> }> {
+): Promise<Found> {
   const [wanted, spare] = [new Map<RawPath, string>(), new Map<RawPath, string>()];
+  const sameAs = new Map<RawPath, RawPath>();
   const files = likely.flatMap((group): readonly Spare[] => group.spare);
   for (const { path, entry } of files)
     if (entry?.sha256 !== undefined) spare.set(path, digestOf(Buffer.from(entry.sha256, "hex")));
@@ -116,7 +136,9 @@ async function digestsOf(
     for (const { path } of likely.flatMap((group) => group.wanted)) {
       const same = sameInode(source.local, path, byInode, manifest.started);
       const digest = same && spare.get(same.path);
-      if (digest !== undefined) wanted.set(path, digest);
+      if (!same || digest === undefined) continue;
+      wanted.set(path, digest);
+      sameAs.set(path, same.path);
     }
   }
   // Only where both ends have one still to be made.
@@ -131,13 +153,10 @@ async function digestsOf(
     }
   const sought = open.flatMap((group) => group.wanted.filter(({ path }) => !wanted.has(path)).map(({ path }) => path));
   for (const [path, digest] of await source.digests(sought, signal)) wanted.set(path, digest);
-  return { wanted, spare };
+  return { wanted, spare, sameAs };
 }
 
-/**
- * The file that this one was when the last run saw it: the inode has not been changed since before that run began, so it
- * had these bytes then, under whatever name.
- */
+/** The file that this one was when the last run saw it. */
 function sameInode(
   directory: string,
   path: RawPath,
@@ -145,10 +164,6 @@ function sameInode(
   started: number,
 ): Spare | undefined {
   const stats = lstatSync(placeIn(directory, path), { bigint: true, throwIfNoEntry: false });
-  const spare = stats?.isFile() ? byInode.get(stats.ino) : undefined;
-  if (!stats || !spare?.entry) return undefined;
-  const { size, mtime } = spare.entry;
-  const isOld = Number(stats.ctimeNs / 1_000_000n) < started - SLACK_MS;
-  // A destination may keep whole seconds.
-  return isOld && secondsOf(stats.mtimeNs) === secondsOf(mtime) && Number(stats.size) === size ? spare : undefined;
+  const spare = stats && byInode.get(stats.ino);
+  return stats && spare?.entry && isOfInode(stats, spare.entry, started) ? spare : undefined;
 }

@@ -13,6 +13,8 @@ export interface Trees {
   readonly gone: ReadonlySet<RawPath>;
   /** Directories that are at the source, and not at the destination yet. */
   readonly newDirectories: ReadonlySet<RawPath>;
+  /** What the source has that is not so at the destination yet, and is made without bytes: links, further names of files. */
+  readonly made: ReadonlySet<RawPath>;
 }
 
 /** Renames that make of a destination what the source has, as far as it was moved. In this order. */
@@ -57,7 +59,8 @@ export function planMoves(moves: readonly Moved[], trees: Trees): MovePlan {
     isRight: (path) => {
       if (targets.has(path)) return true;
       const now = there.of(path);
-      return !filled.has(now) && (!trees.gone.has(path) || now === path);
+      // What is to be made where it has come to is made anew, unless it is that.
+      return !filled.has(now) && (!trees.gone.has(path) || now === path || trees.made.has(now));
     },
     strays: there.steps.length === 0 ? [] : [...trees.gone].filter((path) => isStray(path, targets, there)),
     directories: there.steps,

@@ -31,6 +31,8 @@ export interface Means {
   /** What a person calls it. */
   readonly name: string;
   readonly copier: Copier;
+  /** Options that a person gave to rsync(1) may make of an entry something else than it was made before. */
+  readonly isAdjusted: boolean;
   /** Whether the source is still there; see Mirror.prepare. */
   readonly check: () => Promise<void>;
 }
@@ -44,6 +46,8 @@ export interface SendOptions {
   readonly force?: boolean;
   /** What was begun must not be gone on with. */
   readonly isOnce?: boolean;
+  /** See Copy.entries. */
+  readonly entries?: readonly RawPath[] | undefined;
 }
 
 interface Own {
@@ -109,11 +113,11 @@ export class TreeTransfer implements AsyncDisposable {
    */
   async send(
     run: (copy: Copy) => Promise<Copied>,
-    { force = false, isOnce = false }: SendOptions = {},
+    { force = false, isOnce = false, entries }: SendOptions = {},
   ): Promise<number> {
     const { onItem, changes, isRebuilding: isAllTold } = this;
     const onAgain = (): void => changes.again();
-    const copy: Copy = { ...this.#transfer(), isAllTold, onItem, onAgain, isOnce };
+    const copy: Copy = { ...this.#transfer(), isAllTold, onItem, onAgain, isOnce, entries };
     let sent = await run(copy);
     if (force && sent.complaints.length > 0 && sent.complaints.every(({ kind }) => kind === "in the way")) {
       changes.again();
@@ -136,7 +140,8 @@ export class TreeTransfer implements AsyncDisposable {
     const isCoarse = await this.#means.copier.isCoarse(place.store, this.#signal);
     const counter = new StockCounter();
     const nowAt = (path: RawPath): RawPath | undefined => (moves.isRight(path) ? moves.nowAt(path) : undefined);
-    const all = this.changes.entries(manifest, { look: this.#look, nowAt, signal: this.#signal });
+    const isSource = this.#means.source.local !== undefined;
+    const all = this.changes.entries(manifest, { look: this.#look, isSource, nowAt, signal: this.#signal });
     const entries = counter.through(isCoarse ? atSeconds(all) : all);
     await writeManifest(place.store, { started, entries }, this.#signal);
     await removeScratch(place, this.#signal);

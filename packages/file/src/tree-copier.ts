@@ -63,7 +63,7 @@ export class TreeCopier implements Copier {
 
   /** Runs rsync(1), and again what is left to do when the connection was lost. */
   async copy(onEvent: EventSink, copy: Copy): Promise<Copied> {
-    const { to: store, files, signal } = copy;
+    const { to: store, files = copy.entries, signal } = copy;
     let isFirst = true;
     const attempt = async (to: () => Promise<Reach>): Promise<Copied> => {
       if (!isFirst) copy.onAgain?.();

@@ -13,6 +13,8 @@ import type { RawPath } from "./raw-path.js";
 export interface NextEntries {
   /** The end that attributes are read from. */
   readonly look: Look;
+  /** That is the source: inodes are of it alone. */
+  readonly isSource: boolean;
   /** What an entry of the earlier manifest is called now; undefined: nothing any more. */
   readonly nowAt: (path: RawPath) => RawPath | undefined;
   readonly signal: AbortSignal;
@@ -52,6 +54,8 @@ export class ManifestChanges implements AsyncDisposable {
   /** An entry that is new or has other bytes. */
   async add(entry: Entry): Promise<void> {
     if (!this.#isNew) this.#replaced.add(entry.path);
+    // It may have been deleted to make way for this.
+    this.#gone.delete(entry.path);
     if (this.#turn > 0) this.#last.set(entry.path, this.#turn);
     this.#text += `${this.#turn} ${formatEntry(entry)}\n`;
     if (this.#text.length >= PIECE) await this.#flush();
@@ -81,15 +85,24 @@ export class ManifestChanges implements AsyncDisposable {
   async *entries(before: Manifest | undefined, options: NextEntries): AsyncGenerator<Entry> {
     await this.#flush();
     let batch: Entry[] = [];
+    const unmet = new Set(this.#restated);
     for await (const entry of before?.entries() ?? []) {
       const path = options.nowAt(entry.path);
       if (path === undefined || this.#replaced.has(path)) continue;
+      unmet.delete(path);
       batch.push(path === entry.path ? entry : { ...entry, path });
       if (batch.length < LOOK_BATCH) continue;
       yield* await this.#asNow(batch, options);
       batch = [];
     }
     yield* await this.#asNow(batch, options);
+    // Directories that were made for what was renamed into them.
+    const made = [...unmet].filter((path) => !this.#replaced.has(path));
+    for (let at = 0; at < made.length; at += LOOK_BATCH) {
+      const found = await options.look.entries(made.slice(at, at + LOOK_BATCH), options.signal);
+      for (const entry of found.values())
+        if (entry.type === "dir") yield options.isSource ? entry : withoutInode(entry);
+    }
     const lines = createInterface({ input: createReadStream(join(this.#directory, "entries"), "latin1") });
     for await (const line of lines) {
       const cut = line.indexOf(" ");
@@ -121,6 +134,10 @@ export class ManifestChanges implements AsyncDisposable {
     this.#text = "";
     if (text !== "") await this.#file.write(Buffer.from(text, "latin1"));
   }
+}
+
+function withoutInode({ inode: _inode, ...entry }: Entry): Entry {
+  return entry;
 }
 
 /** Counts the files among entries that pass. */

@@ -81,13 +81,16 @@ export class TreeMirror implements Mirror {
     const before = { ...place, store };
     const started = Date.now();
     await this.#copier.begin(place.token, signal);
+    const isKnown = !isNew && !place.isInterrupted;
+    // While it is compared: at a distance it takes round trips.
+    const hasManifest = isKnown && !place.snapshot ? this.#has(MANIFEST, before, signal) : Promise.resolve(false);
+    hasManifest.catch(() => {});
     const difference = await this.#difference(before, signal);
     const { totals } = difference;
     const held = heldBefore(totals);
     this.#checkDeletes(before, difference, held);
-    const isKnown = !isNew && !place.isInterrupted;
     // Its manifest is not read then: it may be large, and far away.
-    const isNothing = difference.isNone && isKnown && !place.snapshot && (await this.#has(MANIFEST, before, signal));
+    const isNothing = difference.isNone && (await hasManifest);
     const manifest = isKnown && !isNothing ? await this.#manifest(before, signal) : undefined;
     // Where nothing can be renamed, rsync sends it as well as anybody.
     const isMovable = place.store.can.rename !== false;
@@ -177,9 +180,9 @@ export class TreeMirror implements Mirror {
   }
 
   async #apply(found: Found, signal: AbortSignal): Promise<MirrorResult> {
-    const { source, name } = this.#options;
+    const { source, name, rsync = [] } = this.#options;
     const check = (): Promise<void> => this.prepare(found.place.store, signal);
-    const means = { source, name, copier: this.#copier, check };
+    const means = { source, name, copier: this.#copier, isAdjusted: rsync.length > 0, check };
     const { snapshot } = found.place;
     if (!snapshot?.newest) return applyMirror(found, means, signal);
     const beside = { ...snapshot, newest: snapshot.newest };

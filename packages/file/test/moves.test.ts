@@ -34,7 +34,8 @@ function planFor(source: Tree, store: Tree) {
   const [here, there] = [directoriesOf(source), directoriesOf(store)];
   const goneDirectories = new Set([...there].filter((path) => !here.has(path)));
   const newDirectories = new Set([...here].filter((path) => !there.has(path)));
-  return { moves, wanted, plan: planMoves(moves, { wanted, spare, gone, goneDirectories, newDirectories }) };
+  const trees = { wanted, spare, gone, goneDirectories, newDirectories, made: new Set<string>() };
+  return { moves, wanted, plan: planMoves(moves, trees) };
 }
 
 /** The renames as a file system does them; what it would refuse throws. */

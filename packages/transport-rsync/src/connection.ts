@@ -22,6 +22,8 @@ export interface Host {
   readonly name: string;
   /** The library or program that connects: for messages. */
   readonly by: "OpenSSH" | "ssh2";
+  /** Whether its key is known already: of two connections that are made at once, neither pins it. */
+  isPinned(): Promise<boolean>;
   /**
    * Connects and authenticates; the host's key is checked, and pinned at the first contact.
    * @param options.compress for many small similar things: listings, renames

@@ -1,11 +1,21 @@
-import { BackupError, type EventSink, LEASE_FILE, PRIVATE, type Path, type Store, isBackupError } from "@backup/core";
+import {
+  BackupError,
+  CHECKPOINT_FILE,
+  type EventSink,
+  LEASE_FILE,
+  PRIVATE,
+  type Path,
+  type Store,
+  type Stored,
+  isBackupError,
+} from "@backup/core";
 import type { Host } from "./connection.js";
 import type { HostOptions } from "./host-options.js";
 import { openHost } from "./open-host.js";
 import { type Opened, PendingStore } from "./pending-store.js";
 import { parseRemote } from "./remote.js";
 import { rsyncProgram } from "./rsync-process.js";
-import { probeRsync } from "./rsync-probe.js";
+import { type RsyncMark, probeRsync } from "./rsync-probe.js";
 import { RsyncOnlyStore } from "./rsync-only-store.js";
 import { sumsByShell } from "./remote-sums.js";
 import { remoteTrees } from "./remote-trees.js";
@@ -62,18 +72,29 @@ export async function openRemoteStore(options: RemoteStoreOptions): Promise<Stor
   const begun = new Promise<void>((resolve) => {
     begin = resolve;
   });
-  const store = new PendingStore(options.destination, (signal) => open({ ...settings, onConnecting: begin }, signal));
+  const store = new PendingStore(options.destination, (signal, reached) =>
+    open({ ...settings, onConnecting: begin }, { signal, reached }),
+  );
   await Promise.race([begun, store.settled]);
   return store;
 }
 
-async function open(options: Settings, signal: AbortSignal): Promise<Opened> {
+async function open(
+  options: Settings,
+  { signal, reached }: { readonly signal: AbortSignal; readonly reached: AbortSignal },
+): Promise<Opened> {
   const { destination: name, remote, transport } = options;
   const { directory } = remote;
   const onEvent = saidOnce("SFTP_LIMITED", options.onEvent);
   const host = await openHost(options);
   const spool = new Spool({ directory: options.spool });
   const line = new ShellLine(host);
+  // Programs have a connection of their own: it need not wait for the other one, unless that has a key to pin.
+  const beginLine = async (): Promise<void> => {
+    if (transport !== "sftp" && host.by === "OpenSSH" && (await host.isPinned())) line.begin(signal);
+  };
+  if (reached.aborted) void beginLine();
+  else reached.addEventListener("abort", () => void beginLine(), { once: true });
   const lanes = Array.from({ length: LANES }, () => new SftpChannel({ host, compress: false, onEvent }));
   /** What rsync was seen to do: to answer, or to see a file that SFTP has made as well. */
   let seen: "answers" | "same" | undefined;
@@ -93,14 +114,11 @@ async function open(options: Settings, signal: AbortSignal): Promise<Opened> {
       if (transport === "sftp" || host.by !== "OpenSSH") return undefined;
       if (seen !== "same") {
         // Before there is a lease, and in a dry run, there may be nothing yet.
-        const isThere = (await store.list([PRIVATE], given)).some(({ path }) => path === SEEN);
-        const why =
-          isThere || seen === undefined
-            ? await whyNoRsync({ ...options, line, spool }, isThere ? SEEN : undefined, given)
-            : undefined;
+        const mark = markOf(await store.list([PRIVATE], given));
+        const why = mark || seen === undefined ? await whyNoRsync({ ...options, line, spool }, mark, given) : undefined;
         if (why && transport === "rsync") throw why;
         if (why) return undefined;
-        seen = isThere ? "same" : "answers";
+        seen = mark ? "same" : "answers";
       }
       return { shell: await line.shell(given), directory };
     },
@@ -149,7 +167,8 @@ interface Means extends Omit<Settings, "spool"> {
 async function chooseSender(means: Means, signal: AbortSignal): Promise<Sender> {
   const { host, destination: name, remote, transport, spool, line, lanes, store, own, isSeen, onEvent } = means;
   const { directory } = remote;
-  const why = transport === "sftp" ? "as asked for" : isSeen ? undefined : await whyNoRsync(means, SEEN, signal);
+  const why =
+    transport === "sftp" ? "as asked for" : isSeen ? undefined : await whyNoRsync(means, { path: SEEN }, signal);
   if (why === undefined) {
     say(onEvent, host, "rsync", "files are sent by rsync");
     const shell = (given: AbortSignal) => line.shell(given);
@@ -173,10 +192,16 @@ async function chooseSender(means: Means, signal: AbortSignal): Promise<Sender> 
   return sftpSender({ few: own, many: lanes.map((lane) => new SftpDestination(lane, { name, directory, onEvent })) });
 }
 
+/** What rsync has to see as well: the file of the lease, or, before there is one, what the last run has left. */
+function markOf(files: readonly Stored[]): RsyncMark | undefined {
+  if (files.some(({ path }) => path === SEEN)) return { path: SEEN };
+  return files.find(({ path }) => path === CHECKPOINT_FILE);
+}
+
 /** Undefined: rsync works, and, where a file is given, sees it. */
 async function whyNoRsync(
   { line, remote, spool, env }: Pick<Means, "line" | "remote" | "spool" | "env">,
-  seen: Path | undefined,
+  seen: RsyncMark | undefined,
   signal: AbortSignal,
 ): Promise<BackupError | undefined> {
   try {

@@ -30,6 +30,7 @@ export function opensshHost(settings: OpenSshSettings): Host {
   return {
     name: settings.name,
     by: "OpenSSH",
+    isPinned: async () => (await pinnedFor(settings)).length > 0,
     connect: (options, signal) => connect(settings, options.compress, signal),
   };
 }

@@ -37,13 +37,17 @@ export class PendingStore implements Store {
   /** Resolves when it is open, or never will be. */
   readonly settled: Promise<void>;
   readonly #abort = new AbortController();
+  readonly #reached = new AbortController();
   readonly #opening: Promise<Opened>;
   #opened: Store | undefined;
 
-  /** @param open gets a signal that fires when this store is disposed of before it is open */
-  constructor(name: string, open: (signal: AbortSignal) => Promise<Opened>) {
+  /**
+   * @param open gets a signal that fires when this store is disposed of before it is open, and one that fires when `reach`
+   * is called: programs will be run there
+   */
+  constructor(name: string, open: (signal: AbortSignal, reached: AbortSignal) => Promise<Opened>) {
     this.name = name;
-    this.#opening = open(this.#abort.signal).then((opened) => {
+    this.#opening = open(this.#abort.signal, this.#reached.signal).then((opened) => {
       this.#opened = opened.store;
       return opened;
     });
@@ -139,6 +143,7 @@ export class PendingStore implements Store {
   }
 
   async reach(signal: AbortSignal): Promise<Reach | undefined> {
+    this.#reached.abort();
     return (await this.#store(signal)).reach?.(signal);
   }
 

@@ -3,19 +3,27 @@ import { BackupError, type Path, childEnvironment, isBackupError, throwIfAborted
 import type { RemoteShell } from "@backup/core";
 import type { Version } from "./rsync-arguments.js";
 import { RsyncExit } from "./rsync-errors.js";
-import { parseListing } from "./rsync-listing.js";
+import { type RsyncEntry, parseListing } from "./rsync-listing.js";
 import { collectEnd } from "./rsync-output.js";
 import { type RunRsync, parseVersion } from "./rsync-process.js";
 
 export type RsyncProbe = { readonly works: true } | { readonly works: false; readonly reason: BackupError };
+
+/** A file that is there. */
+export interface RsyncMark {
+  readonly path: Path;
+  /** Bytes, and milliseconds since 1970: undefined where the name alone says that it is the one. */
+  readonly size?: number;
+  readonly mtime?: number;
+}
 
 export interface RsyncProbeOptions {
   readonly run: RunRsync;
   readonly shell: RemoteShell;
   /** The destination's directory, as it is known already. */
   readonly directory: string;
-  /** A file below it that exists; absent: it is enough that rsync answers. */
-  readonly seen?: Path;
+  /** A file below it; absent: it is enough that rsync answers. */
+  readonly seen?: RsyncMark;
   /** A directory of this machine; nothing is written there. */
   readonly local: string;
   readonly signal: AbortSignal;
@@ -40,12 +48,11 @@ export async function probeRsync(options: RsyncProbeOptions): Promise<RsyncProbe
       shell,
       directory,
       local,
-      files: [seen ?? "."],
+      files: [seen?.path ?? "."],
       options: list,
       signal: both,
     });
-    if (seen === undefined || parseListing(output).some(({ type, path }) => type === "file" && path === seen))
-      return { works: true };
+    if (seen === undefined || parseListing(output).some((entry) => isSeen(entry, seen))) return { works: true };
     return { works: false, reason: new BackupError("TRANSPORT_MISSING", `${other}; the account has several roots`) };
   } catch (error) {
     throwIfAborted(signal);
@@ -64,6 +71,11 @@ export async function probeRsync(options: RsyncProbeOptions): Promise<RsyncProbe
     const message = `${other} (${error.message})`;
     return { works: false, reason: new BackupError("TRANSPORT_MISSING", message, { cause: error }) };
   }
+}
+
+function isSeen({ type, path, size, mtime }: RsyncEntry, mark: RsyncMark): boolean {
+  if (type !== "file" || path !== mark.path || (mark.size ?? size) !== size) return false;
+  return mark.mtime === undefined || Math.floor(mark.mtime / 1000) * 1000 === mtime;
 }
 
 /** What ssh(1) begins a line with that says why it ends. */

@@ -127,7 +127,7 @@ export class SftpStore implements Store {
     await this.#destination.run(async (sftp) => {
       const missing = await missingDirectories(sftp, this.#destination, paths);
       if (missing.includes(PRIVATE)) await makeRoot(sftp, root.path);
-      await makeDirectories(sftp, this.#destination, { paths, changed, signal });
+      if (missing.length > 0) await makeDirectories(sftp, this.#destination, { paths, changed, signal });
     }, signal);
     const lease = await takeRemoteLease(
       (until) => sftpLeaseFile(file, (task) => this.#destination.run(task, until())),

@@ -10,6 +10,11 @@ export class ShellLine implements AsyncDisposable {
     this.#host = host;
   }
 
+  /** Begins to connect, and returns at once; whether that fails is told to the first that needs it. */
+  begin(signal: AbortSignal): void {
+    this.#connected(signal).catch(() => {});
+  }
+
   /** @throws BackupError TRANSPORT_MISSING where programs cannot use such a connection; as Host.connect */
   async shell(signal: AbortSignal): Promise<RemoteShell> {
     const { shell } = await this.#connected(signal);

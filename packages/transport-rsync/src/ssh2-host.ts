@@ -36,6 +36,8 @@ export function ssh2Host(settings: Ssh2Settings): Host {
   return {
     name: settings.name,
     by: "ssh2",
+    // Not looked for: programs cannot use its connections, and there is one at a time.
+    isPinned: async () => false,
     connect: (_options, signal) => connect(settings, signal),
   };
 }

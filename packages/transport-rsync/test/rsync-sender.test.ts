@@ -250,7 +250,7 @@ describe("the probe", () => {
       run: rsyncProgram(),
       shell,
       directory,
-      seen: "a/seen",
+      seen: { path: "a/seen" },
       local: parent.path,
       signal: NEVER,
       timeoutMs: 2000,

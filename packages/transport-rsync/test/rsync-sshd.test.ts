@@ -27,7 +27,7 @@ describe("through a real sshd", () => {
     await mkdir(join(sshd.path, ".backup/tmp"), { recursive: true });
     await mkdir(join(sshd.path, "a b"));
     await writeFile(join(sshd.path, ".backup/lease.json"), "{}");
-    const probe = { run, shell, directory, seen: ".backup/lease.json", local: sshd.directory, signal: NEVER };
+    const probe = { run, shell, directory, seen: { path: ".backup/lease.json" }, local: sshd.directory, signal: NEVER };
     expect(await probeRsync(probe)).toEqual({ works: true });
     expect(await remoteRsyncVersion(shell, NEVER)).toEqual(await rsyncVersion());
     let isCut = false;

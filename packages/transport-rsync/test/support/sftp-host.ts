@@ -38,6 +38,7 @@ export function sftpHost(options: SftpHostOptions): SftpHost {
   return {
     name: "nas",
     by: "OpenSSH",
+    isPinned: async () => true,
     connections: () => connections,
     kill(signal = "SIGKILL") {
       for (const child of children) child.kill(signal);
