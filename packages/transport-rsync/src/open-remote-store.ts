@@ -4,7 +4,6 @@ import {
   type EventSink,
   LEASE_FILE,
   PRIVATE,
-  type Path,
   type Store,
   type Stored,
   isBackupError,

@@ -8,7 +8,7 @@ import { type TemporaryDirectory, temporaryDirectory } from "../../../test/suppo
 import { tmpfs } from "../../../test/support/mounts.js";
 import type { RemoteShell } from "../src/connection.js";
 import { type RunRsync, rsyncProgram } from "../src/rsync-process.js";
-import { probeRsync } from "../src/rsync-probe.js";
+import { type RsyncMark, probeRsync } from "../src/rsync-probe.js";
 import { rsyncSender } from "../src/rsync-sender.js";
 import type { Outgoing, Sender } from "../src/sender.js";
 import { Spool } from "../src/spool.js";
@@ -245,12 +245,12 @@ describe("the rsync sender", () => {
 });
 
 describe("the probe", () => {
-  const probe = async (shell: RemoteShell, directory = "") =>
+  const probe = async (shell: RemoteShell, directory = "", mark: Omit<RsyncMark, "path"> = {}) =>
     probeRsync({
       run: rsyncProgram(),
       shell,
       directory,
-      seen: { path: "a/seen" },
+      seen: { path: "a/seen", ...mark },
       local: parent.path,
       signal: NEVER,
       timeoutMs: 2000,
@@ -261,6 +261,14 @@ describe("the probe", () => {
     const shell = await plainShell(home);
     expect(await probe(shell)).toEqual({ works: true });
     expect(await probe(await restrictedShell(home))).toEqual({ works: true });
+    // What the last run has left may be of the same name in another tree.
+    const { size, mtimeMs: mtime } = await stat(join(home, "a/seen"));
+    expect(await probe(shell, "", { size, mtime })).toEqual({ works: true });
+    for (const other of [
+      { size: size + 1, mtime },
+      { size, mtime: mtime - 1000 },
+    ])
+      expect(await probe(shell, "", other)).toMatchObject({ works: false, reason: { code: "TRANSPORT_MISSING" } });
     for (const directory of ["a", "missing"])
       expect(await probe(shell, directory)).toMatchObject({
         works: false,
