@@ -494,7 +494,7 @@ describe("what was renamed a while after it was made", () => {
     expect(looked).toContain("--files-from=-");
     expect(more).toEqual([]);
 
-    // Of other attributes, too: those of the directory are set, for those of a file all is looked at.
+    // Of other attributes, too: a directory, and a file.
     await waitUntilOld();
     await rename(join(source, "other"), join(source, "third"));
     await chmod(join(source, "third/one"), 0o700);
@@ -502,7 +502,17 @@ describe("what was renamed a while after it was made", () => {
     await waitUntilOld();
     await rename(join(source, "third"), join(source, "fourth"));
     await chmod(join(source, "fourth/one/b"), 0o600);
-    expect((await runs())[1]).not.toContain("--files-from=-");
+    await writeFile(join(source, "fourth/new"), "new");
+    await writeFile(join(source, "beside"), "edited");
+    expect((await runs())[1]).toContain("--files-from=-");
+    // Of a directory that nothing seems to have happened in.
+    const { mtime } = await stat(source);
+    await waitUntilOld();
+    await rename(join(source, "fourth"), join(source, "again"));
+    await utimes(source, mtime, mtime);
+    expect((await runs())[1]).toContain("--files-from=-");
+    await rename(join(source, "again"), join(source, "fourth"));
+    await runs();
     // Two that are equal but for their mode, exchanged.
     await waitUntilOld();
     await writeFile(join(source, "fourth/x"), "the same", { mode: 0o600 });

@@ -76,7 +76,8 @@ export async function* putBatches<I extends Item>(
       (outcomes) => void done.push(outcomes),
       async (error: unknown) => {
         apartErrors.push(error);
-        await own.discard();
+        // The first error says enough.
+        await own.discard().catch(() => {});
       },
     );
     apart.add(settled);

@@ -1,5 +1,6 @@
 import type { MirrorResult } from "@backup/core";
 import { applyMoves } from "./apply-moves.js";
+import type { RawPath } from "./raw-path.js";
 import { heldBefore } from "./totals.js";
 import { type Found, type Means, TreeTransfer } from "./transfer-tree.js";
 
@@ -24,7 +25,9 @@ export async function applyMirror(found: Found, means: Means, signal: AbortSigna
   let failed = await transfer.send((copy) => means.copier.copy(onEvent, copy), { force: !keepDeleted, entries });
   const isPostponed = !keepDeleted && failed > 0;
   const hasLeft = gone > 0 || moves.suspects.length > 0 || !isMoved;
-  const left = hasLeft || [...difference.goneDirectories].some((path) => moves.nowAt(path) === path);
+  // Also one that came with a renamed directory, and that the source does not have there.
+  const isStray = (path: RawPath): boolean => !difference.newDirectories.has(moves.nowAt(path));
+  const left = hasLeft || [...difference.goneDirectories].some(isStray);
   if (!keepDeleted && !isPostponed && left) {
     // It may have been lost meanwhile.
     await means.check();

@@ -1,4 +1,5 @@
 import { lstatSync } from "node:fs";
+import { parentOf } from "@backup/core";
 import type { Difference } from "./find-difference.js";
 import type { Entry } from "./manifest.js";
 import type { MovePlan } from "./move-plan.js";
@@ -11,7 +12,7 @@ export interface AfterMoves {
   readonly directory: string;
   readonly difference: Difference;
   readonly moves: readonly Moved[];
-  readonly plan: Pick<MovePlan, "nowAt">;
+  readonly plan: Pick<MovePlan, "nowAt" | "cameAt" | "directories">;
   /** What each wanted file was when the last run saw it, where its inode has not been changed since. */
   readonly sameAs: ReadonlyMap<RawPath, RawPath>;
   /** Directories and links that the last run saw, and that are not there any more. */
@@ -20,23 +21,51 @@ export interface AfterMoves {
   readonly started: number;
 }
 
+/** Entries that are looked at one by one, at most. */
+const MOST = 20_000;
+
 /**
  * What is left to be looked at when all renames are made, directories without what is in them; undefined: all of it. An
  * inode that has not been changed since before the last run has the attributes that this run has copied.
  */
 export function leftToLookAt(after: AfterMoves): readonly RawPath[] | undefined {
-  const { directory, difference, moves, plan, sameAs, others, started } = after;
-  const { wanted, made, newDirectories, restated } = difference;
-  if (!restated || moves.length !== wanted.length) return undefined;
-  if (moves.some(({ from, to }) => sameAs.get(to) !== from)) return undefined;
-  const known = new Set<RawPath>();
+  const { directory, difference, moves, plan, sameAs } = after;
+  const { wanted, made, newDirectories, restated, gone, goneDirectories } = difference;
+  if (!restated) return undefined;
+  const known = new Set(moves.flatMap(({ from, to }) => (sameAs.get(to) === from ? [to] : [])));
+  for (const path of unchanged(after)) known.add(path);
+  const left = new Set(restated);
+  for (const path of [...wanted.map((file) => file.path), ...made, ...newDirectories]) {
+    // Something of another kind is in its place.
+    if (gone.has(path) || goneDirectories.has(path)) return undefined;
+    if (!known.has(path)) left.add(path);
+    if (left.size > MOST) return undefined;
+  }
+  // By each rename the destination gives other times to two directories.
+  for (const { from, to } of [...moves, ...plan.directories])
+    for (const path of [plan.cameAt(parentOf(from)), parentOf(to)]) left.add(path === "" ? "." : path);
+  return [...left].every((path) => isAlone(directory, path))
+    ? [...left].filter((path) => path === "." || statsOf(directory, path))
+    : undefined;
+}
+
+/** Directories and links that came with a rename, and are as the last run saw them. */
+function* unchanged({ directory, difference, plan, others, started }: AfterMoves): Generator<RawPath> {
+  const { made, newDirectories } = difference;
   for (const entry of others) {
     const now = plan.nowAt(entry.path);
     if (!made.has(now) && !newDirectories.has(now)) continue;
-    const stats = lstatSync(placeIn(directory, now), { bigint: true, throwIfNoEntry: false });
-    if (stats && isOfInode(stats, entry, started)) known.add(now);
+    const stats = statsOf(directory, now);
+    if (stats && isOfInode(stats, entry, started)) yield now;
   }
-  // Names of files that have others: those have to be seen, too.
-  if ([...made].some((path) => !known.has(path))) return undefined;
-  return [...restated, ...[...newDirectories].filter((path) => !known.has(path))];
+}
+
+/** Not a name of a file that has others: those would have to be seen, too. */
+function isAlone(directory: string, path: RawPath): boolean {
+  const stats = statsOf(directory, path);
+  return !stats || stats.isDirectory() || stats.isSymbolicLink() || (stats.isFile() && stats.nlink === 1n);
+}
+
+function statsOf(directory: string, path: RawPath) {
+  return lstatSync(placeIn(directory, path), { bigint: true, throwIfNoEntry: false });
 }

@@ -4,7 +4,7 @@ import { localDigest, localEntry } from "./local-entry.js";
 import type { Entry } from "./manifest.js";
 import type { RawPath } from "./raw-path.js";
 import { treeDigests } from "./tree-digests.js";
-import { Slots } from "./walk-pool.js";
+import { workOnEach } from "./walk-pool.js";
 
 /** An end that is looked at for what the manifest says. What cannot be had is left out. */
 export interface Look {
@@ -58,7 +58,6 @@ export function lookByTree(tree: FileTree): Look {
   return {
     async entries(paths, signal) {
       const { lanes } = await tree.facts(signal);
-      const slots = new Slots(lanes);
       const found = new Map<RawPath, Entry>();
       const look = async (at: RawPath): Promise<void> => {
         try {
@@ -70,7 +69,7 @@ export function lookByTree(tree: FileTree): Look {
           if (!isBackupError(error, "ITEM_UNREADABLE")) throw error;
         }
       };
-      await Promise.all(paths.map((path) => slots.run(() => look(path))));
+      await workOnEach(paths, lanes, look);
       return found;
     },
     async digests(paths, signal) {

@@ -35,6 +35,8 @@ export class OwnDestination {
 
   async #startOf(path: RawPath, signal: AbortSignal): Promise<string> {
     try {
+      // A pipe would be waited for.
+      if ((await this.#source.tree().entry(path, signal))?.type !== "file") return "";
       for await (const piece of this.#source.tree().read(path, signal)) return Buffer.from(piece).toString();
       return "";
     } catch (error) {

@@ -40,8 +40,8 @@ export class TransferReader {
   readonly #options: TransferReaderOptions;
   /** Files that were sent and changed meanwhile. */
   #unsteady: RawPath[] = [];
-  /** What came and is not digested yet. */
-  readonly #arrived: Came[] = [];
+  /** What came and is not noted yet; what came again counts as it came last. */
+  readonly #arrived = new Map<RawPath, Came>();
   #added = 0;
   #removed = 0;
   #bytes = 0;
@@ -102,15 +102,15 @@ export class TransferReader {
 
   /** Digests what came. */
   async finish(): Promise<void> {
-    for (let at = 0; at < this.#arrived.length; at += LOOK_BATCH)
-      await this.#note(this.#arrived.slice(at, at + LOOK_BATCH));
+    const arrived = [...this.#arrived.values()];
+    for (let at = 0; at < arrived.length; at += LOOK_BATCH) await this.#note(arrived.slice(at, at + LOOK_BATCH));
     this.#tell(true);
   }
 
   async #took(came: Came): Promise<void> {
     if (this.#options.isSource) await this.#note([came]);
     // That it changed meanwhile, its size at the destination does not tell.
-    else this.#arrived.push({ ...came, sent: undefined });
+    else this.#arrived.set(came.path, { ...came, sent: undefined });
   }
 
   async #note(came: readonly Came[]): Promise<void> {

@@ -136,12 +136,14 @@ export class TreeTransfer implements AsyncDisposable {
 
   /** Writes the manifest. @returns what is at the destination now */
   async close(): Promise<Stock> {
-    const { place, manifest, moves, started } = this.#found;
+    const { place, difference, manifest, moves, started } = this.#found;
     const isCoarse = await this.#means.copier.isCoarse(place.store, this.#signal);
     const counter = new StockCounter();
     const nowAt = (path: RawPath): RawPath | undefined => (moves.isRight(path) ? moves.nowAt(path) : undefined);
     const isSource = this.#means.source.local !== undefined;
-    const all = this.changes.entries(manifest, { look: this.#look, isSource, nowAt, signal: this.#signal });
+    const { newDirectories: directories } = difference;
+    const options = { look: this.#look, isSource, directories, nowAt, signal: this.#signal };
+    const all = this.changes.entries(manifest, options);
     const entries = counter.through(isCoarse ? atSeconds(all) : all);
     await writeManifest(place.store, { started, entries }, this.#signal);
     await removeScratch(place, this.#signal);

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type FileTree, isBackupError } from "@backup/core";
 import type { RawPath } from "./raw-path.js";
-import { Slots } from "./walk-pool.js";
+import { workOnEach } from "./walk-pool.js";
 
 /** Reads files and gives their SHA-256; what cannot be had is left out. */
 export async function treeDigests(
@@ -12,7 +12,6 @@ export async function treeDigests(
   const digests = new Map<RawPath, Buffer>();
   if (paths.length === 0) return digests;
   const { lanes } = await tree.facts(signal);
-  const slots = new Slots(lanes);
   const digest = async (path: RawPath): Promise<void> => {
     const hash = createHash("sha256");
     try {
@@ -22,6 +21,6 @@ export async function treeDigests(
       if (!isBackupError(error, "ITEM_UNREADABLE") && !isBackupError(error, "NOT_FOUND")) throw error;
     }
   };
-  await Promise.all(paths.map((path) => slots.run(() => digest(path))));
+  await workOnEach(paths, lanes, digest);
   return digests;
 }

@@ -15,6 +15,8 @@ export interface NextEntries {
   readonly look: Look;
   /** That is the source: inodes are of it alone. */
   readonly isSource: boolean;
+  /** Those that the source has, and that were not at the destination before. */
+  readonly directories: ReadonlySet<RawPath>;
   /** What an entry of the earlier manifest is called now; undefined: nothing any more. */
   readonly nowAt: (path: RawPath) => RawPath | undefined;
   readonly signal: AbortSignal;
@@ -85,7 +87,7 @@ export class ManifestChanges implements AsyncDisposable {
   async *entries(before: Manifest | undefined, options: NextEntries): AsyncGenerator<Entry> {
     await this.#flush();
     let batch: Entry[] = [];
-    const unmet = new Set(this.#restated);
+    const unmet = new Set([...this.#restated, ...options.directories]);
     for await (const entry of before?.entries() ?? []) {
       const path = options.nowAt(entry.path);
       if (path === undefined || this.#replaced.has(path)) continue;
@@ -96,8 +98,8 @@ export class ManifestChanges implements AsyncDisposable {
       batch = [];
     }
     yield* await this.#asNow(batch, options);
-    // Directories that were made for what was renamed into them.
-    const made = [...unmet].filter((path) => !this.#replaced.has(path));
+    // Directories that were made for what was renamed into them. A transfer may have found nothing to do there.
+    const made = this.#isNew ? [] : [...unmet].filter((path) => !this.#replaced.has(path));
     for (let at = 0; at < made.length; at += LOOK_BATCH) {
       const found = await options.look.entries(made.slice(at, at + LOOK_BATCH), options.signal);
       for (const entry of found.values())

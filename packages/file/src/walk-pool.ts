@@ -59,3 +59,24 @@ export function workThrough<T>(
     next();
   });
 }
+
+/** Works on items, so many at a time. After a failure no other is begun; it rejects when those that were begun have settled. */
+export async function workOnEach<T>(
+  items: readonly T[],
+  lanes: number,
+  work: (item: T) => Promise<unknown>,
+): Promise<void> {
+  const left = items.values();
+  let isFailed = false;
+  const lane = async (): Promise<void> => {
+    for (const item of left) {
+      if (isFailed) return;
+      await work(item).catch((error: unknown) => {
+        isFailed = true;
+        throw error;
+      });
+    }
+  };
+  const lines = Array.from({ length: Math.min(lanes, items.length) }, lane);
+  for (const result of await Promise.allSettled(lines)) if (result.status === "rejected") throw result.reason;
+}

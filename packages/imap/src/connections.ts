@@ -10,7 +10,7 @@ export interface Lane {
 }
 
 /** Tasks on one connection before another one is worth its login. */
-const ALONE = 6;
+export const ALONE = 6;
 
 /**
  * Up to so many connections to one server, made when there is work for them. The first one is made again when it is lost.

@@ -68,6 +68,14 @@ export function isOpenAs(
   return mailbox !== false && mailbox.path === folder.mailbox && mailbox.uidValidity === uidValidity;
 }
 
+/**
+ * The same for one that sends a FETCH at once. When it fails the FETCH does: a server has no folder open then (RFC 9051,
+ * section 6.3.2).
+ */
+export function openBefore(client: ImapFlow, folder: Folder): void {
+  openNow(client, folder).then(silenceModseq, () => {});
+}
+
 /** Imapflow's type does not say so, but a server may leave it out; without it no UID means anything. */
 export function hasUidValidity({ uidValidity }: MailboxObject): boolean {
   return /^\d{1,20}$/.test(String(uidValidity));

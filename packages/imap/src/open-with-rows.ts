@@ -35,7 +35,7 @@ export async function openWithRows(
     silenceModseq(opened.value);
     return { mailbox: opened.value, rows, answered: listed.value };
   }
-  refused.add(client);
+  if (isOpen) refused.add(client);
   for (const result of [opened, listed])
     if (result.status === "rejected" && client.usable) await session.heed(result.reason, signal);
   return undefined;

@@ -2,7 +2,7 @@ import type { ImapFlow } from "imapflow";
 import { fetchUsual, partOf } from "./fetch-usual.js";
 import type { Folder } from "./list-folders.js";
 import type { MessageItem } from "./mail-item.js";
-import { isOpenAs, openNow, silenceModseq } from "./open-folder.js";
+import { isOpenAs, openBefore } from "./open-folder.js";
 import { sendAtOnce } from "./pipeline.js";
 import type { PartReader } from "./read-in-parts.js";
 import type { ImapSession } from "./session.js";
@@ -63,12 +63,13 @@ async function sendFor(
   let found: Buffer | undefined;
   try {
     await sendAtOnce(client, () => {
-      // When that fails the FETCH does: a server has no folder open then (RFC 9051, section 6.3.2).
-      if (!isOpen) openNow(client, folder).then(silenceModseq, () => {});
+      if (!isOpen) openBefore(client, folder);
       return fetchUsual(client, String(item.uid), partOf(start, length), ({ uid, source, origin }) => {
         if (uid !== item.uid || !source || !isOpenAs(client, folder, item)) return undefined;
-        if (origin === start) found ??= source.subarray(0, length);
-        else if (origin === undefined) wholeOnly.add(client);
+        if (origin === undefined) wholeOnly.add(client);
+        // The whole is what a PartReader may give for the first part.
+        if (origin === undefined && start === 0) found ??= source;
+        else if (origin === start) found ??= source.length > length ? Buffer.from(source.subarray(0, length)) : source;
         return undefined;
       });
     });

@@ -3,7 +3,7 @@ import type { ImapFlow } from "imapflow";
 import { WHOLE, fetchUsualRows } from "./fetch-usual.js";
 import type { Folder } from "./list-folders.js";
 import type { MessageItem } from "./mail-item.js";
-import { isOpenAs, openNow, silenceModseq } from "./open-folder.js";
+import { isOpenAs, openBefore } from "./open-folder.js";
 import { sendAtOnce } from "./pipeline.js";
 import { isRefusal } from "./read-messages.js";
 import type { ImapSession } from "./session.js";
@@ -86,8 +86,7 @@ function fetchOf(
   { folder, items, isOpen }: Pick<FolderItems, "folder" | "items"> & { readonly isOpen: boolean },
 ): AsyncGenerator<FetchedRow> {
   return sendAtOnce(client, () => {
-    // When that fails the FETCH does: a server has no folder open then (RFC 9051, section 6.3.2).
-    if (!isOpen) openNow(client, folder).then(silenceModseq, () => {});
+    if (!isOpen) openBefore(client, folder);
     return fetchUsualRows(client, uidSet(items.map(({ uid }) => uid)), WHOLE);
   });
 }

@@ -1,13 +1,10 @@
 import { throwIfAborted } from "@backup/core";
 import type { ImapFlow } from "imapflow";
-import type { Connections, Lane } from "./connections.js";
+import { ALONE, type Connections, type Lane } from "./connections.js";
 import type { ImapSession } from "./session.js";
 
 /** Tasks that have a connection at the same time. */
 export const TOGETHER = 4;
-
-/** Tasks on one connection before another one is worth its login. */
-const ALONE = 6;
 
 /** A connection that is logged on, for a task that shares it. */
 export interface SharedLane {

@@ -30,7 +30,9 @@ export async function filesAbove(sftp: SftpCalls, directory: string, file: Path)
   return found.flat();
 }
 
-async function headOf(sftp: SftpCalls, path: string): Promise<string> {
+async function headOf(sftp: SftpCalls, path: string): Promise<string | undefined> {
+  // A pipe would be waited for.
+  if (!(await sftp.lstat(path)).isFile()) return undefined;
   const handle = await sftp.open(path, OPEN.READ);
   try {
     const into = Buffer.alloc(BYTES);

@@ -90,10 +90,12 @@ async function open(
   const line = new ShellLine(host);
   // Programs have a connection of their own: it need not wait for the other one, unless that has a key to pin.
   const beginLine = async (): Promise<void> => {
-    if (transport !== "sftp" && host.by === "OpenSSH" && (await host.isPinned())) line.begin(signal);
+    if (transport !== "sftp" && host.by === "OpenSSH" && (await host.isPinned())) line.begin();
   };
-  if (reached.aborted) void beginLine();
-  else reached.addEventListener("abort", () => void beginLine(), { once: true });
+  // What is wrong with what is known of the host, the other one says.
+  const begin = (): void => void beginLine().catch(() => {});
+  if (reached.aborted) begin();
+  else reached.addEventListener("abort", begin, { once: true });
   const lanes = Array.from({ length: LANES }, () => new SftpChannel({ host, compress: false, onEvent }));
   /** What rsync was seen to do: to answer, or to see a file that SFTP has made as well. */
   let seen: "answers" | "same" | undefined;

@@ -3,6 +3,7 @@ import { type BackupError, isBackupError, systemCode, throwIfAborted } from "@ba
 import type { Client, ClientChannel, ServerHostKeyAlgorithm } from "ssh2";
 import type { Connection } from "./connection.js";
 import type { KeyBlob } from "./host-key.js";
+import { orAborted } from "./or-aborted.js";
 import { noSftp, sftpOverStream } from "./sftp-over-stream.js";
 import { type SshContext, type SshFailure, failureOf } from "./ssh-errors.js";
 import type { Offer } from "./ssh2-keys.js";
@@ -122,21 +123,6 @@ function openChannel(client: Client, context: SshContext): Promise<ClientChannel
       }
     });
   });
-}
-
-/** What is waited for, or the abort, whatever comes first. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const settled = new AbortController();
-  const aborted = once(signal, "abort", { signal: settled.signal });
-  aborted.catch(() => undefined);
-  try {
-    throwIfAborted(signal);
-    await Promise.race([work, aborted]);
-    throwIfAborted(signal);
-    return await work;
-  } finally {
-    settled.abort();
-  }
 }
 
 const SOCKET_FAILURES: Readonly<Record<string, SshFailure>> = {
