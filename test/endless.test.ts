@@ -38,7 +38,7 @@ const CASES: readonly (readonly [
   ["trash for ever", "AUTHENTICATE", 1, /^backup: imaps:\S+ sent an answer without end/, 220, 1],
   ["an endless line", "LIST with STATUS", 0, /^$/, 220, 1],
   ["rows for ever", "LIST with STATUS", 0, /^$/, 220, 1],
-  ["garbage for ever", "EXAMINE", 3, /folder \S+ cannot be opened: imaps:\S+ sent an answer without end/, 220, 2],
+  ["garbage for ever", "EXAMINE", 3, /folder \S+ cannot be opened: imaps:\S+ sent an answer without end/, 220, 5],
   ["garbage for ever", "EXAMINE", 0, /^$/, 220, 1],
   ["rows for ever", "UID FETCH of the listing", 0, /^$/, 220, 1],
   ["garbage for ever", "UID FETCH of bodies", 0, /^$/, 220, 1],

@@ -292,7 +292,8 @@ describe("on a terminal", () => {
     const { ended, screen } = startOnTerminal(await planOf(USERS.map((user) => action(user))));
     const [code] = await ended;
     expect(code).toBe(0);
-    for (const user of USERS) expect(screen()).toMatch(new RegExp(`${user} *░{8} 0% {2}looking for changes`));
+    // Of one that is quick it does not show.
+    expect(screen()).toMatch(new RegExp(`(?:${USERS.join("|")}) *░{8} 0% {2}looking for changes`));
     const left = screen().slice(screen().lastIndexOf("\x1b[?25h"));
     expect(left).toMatch(/3 actions: 3 OK in .*\r\n$/);
     expect(left.replace("\x1b[?25h", "").replaceAll(/\x1b\[(\?7h|1G|0J|\d+A)/g, "")).not.toMatch(/[█░\x1b]/);

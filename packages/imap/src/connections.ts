@@ -22,7 +22,9 @@ export class Connections implements AsyncDisposable {
   readonly #idle: Lane[] = [];
   readonly #waiting: ((lane: Lane) => void)[] = [];
   #most: number;
-  #opening = 0;
+  /** Those that are being made. */
+  readonly #connecting = new Set<ImapSession>();
+  #isDisposed = false;
   #tasks = 0;
 
   /** @param most connections at the same time */
@@ -91,7 +93,10 @@ export class Connections implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(Array.from(this.#lanes, ({ session }) => session[Symbol.asyncDispose]()));
+    this.#isDisposed = true;
+    // One that nobody needs any more may still be on its way.
+    const sessions = [...Array.from(this.#lanes, ({ session }) => session), ...this.#connecting];
+    await Promise.all(sessions.map((session) => session[Symbol.asyncDispose]()));
   }
 
   /** There may be as many as there are now. */
@@ -107,22 +112,26 @@ export class Connections implements AsyncDisposable {
 
   /** A new connection; undefined where there may be none, or the server refuses it, which is what it allows then. */
   async #open(signal: AbortSignal): Promise<Lane | undefined> {
-    if (this.#lanes.size + this.#opening >= this.#most) return undefined;
+    if (this.#isDisposed || this.#lanes.size + this.#connecting.size >= this.#most) return undefined;
     // Without it the others may go on at once; so it is not waited for.
     const session = new ImapSession({ ...this.#options, reconnects: 0, patience: { totalMs: 0 } });
-    this.#opening++;
+    this.#connecting.add(session);
     try {
       await session.client(signal);
+      if (this.#isDisposed) {
+        await session[Symbol.asyncDispose]();
+        return undefined;
+      }
       const lane = { session, isSpare: true };
       this.#lanes.add(lane);
       return lane;
     } catch (error) {
       throwIfAborted(signal);
       if (!isBackupError(error)) throw error;
-      this.#limit(error);
+      if (!this.#isDisposed) this.#limit(error);
       return undefined;
     } finally {
-      this.#opening--;
+      this.#connecting.delete(session);
     }
   }
 }

@@ -1,13 +1,7 @@
 import type { Path } from "@backup/core";
+import type { FileAbove } from "./file-above.js";
 import { OPEN, type SftpCalls, SftpStatus } from "./sftp-calls.js";
 import { folderOf } from "./sftp-root.js";
-
-/** What a directory holds as a file that was asked for. */
-export interface FileAbove {
-  /** Absolute, as the account sees it. */
-  readonly directory: string;
-  readonly text: string;
-}
 
 /** What is read of each; no file that is asked for is as long. */
 const BYTES = 4096;

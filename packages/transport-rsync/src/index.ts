@@ -3,7 +3,7 @@ export { type Remote, parseRemote } from "./remote.js";
 export { type Identity, type IdentityQuery, findIdentity } from "./identity.js";
 export type { HostOptions } from "./host-options.js";
 export { type RemoteStoreOptions, openRemoteStore } from "./open-remote-store.js";
-export type { FileAbove } from "./files-above.js";
+export type { FileAbove } from "./file-above.js";
 export { type RemoteDirectory, type RemoteSource, openRemoteDirectory } from "./open-remote-directory.js";
 export { type RsyncCopied, type RsyncCopy, rsyncCopy } from "./rsync-copy.js";
 export { rsyncVersion } from "./rsync-process.js";

@@ -1,6 +1,7 @@
 import { tmpdir } from "node:os";
 import { BackupError, type FileTree, type Path, type Reach } from "@backup/core";
-import { type FileAbove, filesAbove } from "./files-above.js";
+import type { FileAbove } from "./file-above.js";
+import { filesAbove } from "./files-above.js";
 import type { HostOptions } from "./host-options.js";
 import { openHost } from "./open-host.js";
 import { runCommand } from "./remote-command.js";
