@@ -92,8 +92,8 @@ describe("a destination that cannot be written", () => {
         folder("A", entry("1", "one"), entry("2", "two")),
         folder("Gone", entry("1", "g")),
       ]);
-      // Longer than a busy machine lets anybody wait.
-      const timing = { beatMs: 20, expiryMs: 800 };
+      // Longer than a busy machine lets anybody wait; and while a heartbeat writes nothing can be mounted anew.
+      const timing = { beatMs: 300, expiryMs: 800 };
       const local = new LocalStore(mount.path, { timing });
       await backup({ source, store: local });
       source.data = [folder("A", entry("1", "one", "S"), entry("3", "three")), folder("B", entry("1", "b"))];
