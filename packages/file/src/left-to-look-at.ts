@@ -12,7 +12,7 @@ export interface AfterMoves {
   readonly directory: string;
   readonly difference: Difference;
   readonly moves: readonly Moved[];
-  readonly plan: Pick<MovePlan, "nowAt" | "cameAt" | "directories">;
+  readonly plan: Pick<MovePlan, "nowAt" | "cameAt" | "single" | "origins">;
   /** What each wanted file was when the last run saw it, where its inode has not been changed since. */
   readonly sameAs: ReadonlyMap<RawPath, RawPath>;
   /** Directories and links that the last run saw, and that are not there any more. */
@@ -42,11 +42,16 @@ export function leftToLookAt(after: AfterMoves): readonly RawPath[] | undefined 
     if (left.size > MOST) return undefined;
   }
   // By each rename the destination gives other times to two directories.
-  for (const { from, to } of [...moves, ...plan.directories])
+  for (const { from, to } of [...plan.single, ...plan.origins])
     for (const path of [plan.cameAt(parentOf(from)), parentOf(to)]) left.add(path === "" ? "." : path);
-  return [...left].every((path) => isAlone(directory, path))
-    ? [...left].filter((path) => path === "." || statsOf(directory, path))
-    : undefined;
+  const there: RawPath[] = [];
+  for (const path of left) {
+    const stats = statsOf(directory, path);
+    // Its other names would have to be seen, too.
+    if (stats && !stats.isDirectory() && stats.nlink > 1n) return undefined;
+    if (stats) there.push(path);
+  }
+  return there;
 }
 
 /** Directories and links that came with a rename, and are as the last run saw them. */
@@ -58,12 +63,6 @@ function* unchanged({ directory, difference, plan, others, started }: AfterMoves
     const stats = statsOf(directory, now);
     if (stats && isOfInode(stats, entry, started)) yield now;
   }
-}
-
-/** Not a name of a file that has others: those would have to be seen, too. */
-function isAlone(directory: string, path: RawPath): boolean {
-  const stats = statsOf(directory, path);
-  return !stats || stats.isDirectory() || stats.isSymbolicLink() || (stats.isFile() && stats.nlink === 1n);
 }
 
 function statsOf(directory: string, path: RawPath) {

@@ -8,7 +8,7 @@ import { workOnEach } from "./walk-pool.js";
 
 /** An end that is looked at for what the manifest says. What cannot be had is left out. */
 export interface Look {
-  /** Without digests. */
+  /** Without digests, and with inodes of a source alone. */
   entries(paths: readonly RawPath[], signal: AbortSignal): Promise<ReadonlyMap<RawPath, Entry>>;
   /** SHA-256 of regular files, hexadecimal. */
   digests(paths: readonly RawPath[], signal: AbortSignal): Promise<ReadonlyMap<RawPath, string>>;
@@ -17,14 +17,14 @@ export interface Look {
 /** Names that are asked for in one go. */
 export const LOOK_BATCH = 2048;
 
-/** A directory of this machine. */
-export function lookHere(directory: string): Look {
+/** A directory of this machine. @param end which of the two it is */
+export function lookHere(directory: string, end: "source" | "destination"): Look {
   return {
     async entries(paths) {
       const found = new Map<RawPath, Entry>();
       for (const path of paths) {
         const entry = localEntry(directory, path);
-        if (entry) found.set(path, entry);
+        if (entry) found.set(path, end === "source" ? entry : { ...entry, inode: undefined });
       }
       return found;
     },

@@ -114,7 +114,7 @@ export class TransferReader {
   }
 
   async #note(came: readonly Came[]): Promise<void> {
-    const { look, changes, isSource, signal } = this.#options;
+    const { look, changes, signal } = this.#options;
     const unseen = came.flatMap(({ path, isFile, sha256 }) => (isFile && sha256 === undefined ? [path] : []));
     const digests = await look.digests(unseen, signal);
     const entries = await look.entries(
@@ -128,8 +128,7 @@ export class TransferReader {
       const isSteady = !isFile || (sha256 !== undefined && isAsSent(entry, sent));
       // What is another name of a file is not sent again: that could change the file under its other names too.
       if (!isSteady && sent) this.#unsteady.push(path);
-      const { inode, ...rest } = entry;
-      await changes.add({ ...rest, ...(isSource ? { inode } : {}), sha256: isSteady ? sha256 : undefined });
+      await changes.add({ ...entry, sha256: isSteady ? sha256 : undefined });
     }
   }
 

@@ -140,9 +140,8 @@ export class TreeTransfer implements AsyncDisposable {
     const isCoarse = await this.#means.copier.isCoarse(place.store, this.#signal);
     const counter = new StockCounter();
     const nowAt = (path: RawPath): RawPath | undefined => (moves.isRight(path) ? moves.nowAt(path) : undefined);
-    const isSource = this.#means.source.local !== undefined;
     const { newDirectories: directories } = difference;
-    const options = { look: this.#look, isSource, directories, nowAt, signal: this.#signal };
+    const options = { look: this.#look, directories, nowAt, signal: this.#signal };
     const all = this.changes.entries(manifest, options);
     const entries = counter.through(isCoarse ? atSeconds(all) : all);
     await writeManifest(place.store, { started, entries }, this.#signal);

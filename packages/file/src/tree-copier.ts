@@ -83,9 +83,9 @@ export class TreeCopier implements Copier {
 
   async look(store: Store, signal: AbortSignal): Promise<Look> {
     const { local } = this.#options.source;
-    if (local !== undefined) return lookHere(local);
+    if (local !== undefined) return lookHere(local, "source");
     const { shell, directory } = await reachOf(store, signal);
-    if (!shell) return lookHere(directory);
+    if (!shell) return lookHere(directory, "destination");
     return lookThere(async () => {
       const reach = await reachOf(store, signal);
       return { directory: reach.directory, shell: reach.shell ?? shell };

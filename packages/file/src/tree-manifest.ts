@@ -13,8 +13,6 @@ import type { RawPath } from "./raw-path.js";
 export interface NextEntries {
   /** The end that attributes are read from. */
   readonly look: Look;
-  /** That is the source: inodes are of it alone. */
-  readonly isSource: boolean;
   /** Those that the source has, and that were not at the destination before. */
   readonly directories: ReadonlySet<RawPath>;
   /** What an entry of the earlier manifest is called now; undefined: nothing any more. */
@@ -102,8 +100,7 @@ export class ManifestChanges implements AsyncDisposable {
     const made = this.#isNew ? [] : [...unmet].filter((path) => !this.#replaced.has(path));
     for (let at = 0; at < made.length; at += LOOK_BATCH) {
       const found = await options.look.entries(made.slice(at, at + LOOK_BATCH), options.signal);
-      for (const entry of found.values())
-        if (entry.type === "dir") yield options.isSource ? entry : withoutInode(entry);
+      for (const entry of found.values()) if (entry.type === "dir") yield entry;
     }
     const lines = createInterface({ input: createReadStream(join(this.#directory, "entries"), "latin1") });
     for await (const line of lines) {
@@ -127,7 +124,7 @@ export class ManifestChanges implements AsyncDisposable {
     return entries.map((entry) => {
       const stated = now.get(entry.path);
       if (!stated) return entry;
-      return { ...stated, inode: entry.inode === undefined ? undefined : stated.inode, sha256: entry.sha256 };
+      return { ...stated, sha256: entry.sha256 };
     });
   }
 
@@ -136,10 +133,6 @@ export class ManifestChanges implements AsyncDisposable {
     this.#text = "";
     if (text !== "") await this.#file.write(Buffer.from(text, "latin1"));
   }
-}
-
-function withoutInode({ inode: _inode, ...entry }: Entry): Entry {
-  return entry;
 }
 
 /** Counts the files among entries that pass. */

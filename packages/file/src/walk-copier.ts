@@ -67,7 +67,7 @@ export class WalkCopier implements Copier {
 
   async look(store: Store, signal: AbortSignal): Promise<Look> {
     const { local } = this.#options.source;
-    return local === undefined ? lookByTree(await this.#treeOf(store, signal)) : lookHere(local);
+    return local === undefined ? lookByTree(await this.#treeOf(store, signal)) : lookHere(local, "source");
   }
 
   async finish(store: Store, signal: AbortSignal): Promise<void> {

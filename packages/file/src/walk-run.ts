@@ -2,7 +2,7 @@ import { BackupError, type FileTree, type RawPath, type TreeEntry } from "@backu
 import type { Complaint, Copied, Copy } from "./copier.js";
 import type { Itemized } from "./itemized.js";
 import { shown } from "./raw-path.js";
-import { noTotals } from "./totals.js";
+import { type Totals, noTotals } from "./totals.js";
 import { Uncarried } from "./uncarried.js";
 import { WalkActor, itemOf } from "./walk-actor.js";
 import type { WalkRules } from "./walk-rules.js";
@@ -66,35 +66,17 @@ export async function runWalk(run: WalkRun): Promise<Copied> {
 }
 
 async function walk(
-  {
-    from,
-    to,
-    mark,
-    only,
-    isOnlyMissing,
-    onBackup,
-    rules,
-    oneFileSystem,
-    sizeOnly,
-    isShared,
-    onUncarried,
-    signal,
-  }: WalkRun,
+  run: WalkRun,
   options: Pick<Walk, "isGoneTold" | "isAllTold" | "onChange" | "onComplaint">,
-) {
+): Promise<Totals> {
+  const { from, to, oneFileSystem, sizeOnly, isShared, onUncarried, signal } = run;
   const source = await from.facts(signal);
   const there = (await to?.facts(signal)) ?? source;
   const top = await from.entry("", signal);
   const uncarried = top && new Uncarried(there, top);
   const totals = await walkTrees({
+    ...run,
     ...options,
-    from,
-    to,
-    mark,
-    only,
-    isOnlyMissing,
-    onBackup,
-    rules,
     comparison: {
       sizeOnly,
       wholeSeconds: source.wholeSeconds || there.wholeSeconds,
@@ -105,7 +87,6 @@ async function walk(
     isText: !source.rawNames || !there.rawNames,
     lanes: Math.min(source.lanes, there.lanes),
     onSeen: (entry) => uncarried?.count(entry),
-    signal,
   });
   const message = uncarried?.message();
   if (message !== undefined) onUncarried(message);
