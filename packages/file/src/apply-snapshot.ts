@@ -35,7 +35,8 @@ export async function applySnapshot(
 
   await using transfer = await TreeTransfer.open(found, means, signal);
   const { reader, changes } = transfer;
-  const kept = new Set(hasMoved ? difference.wanted.map(({ path }) => path) : []);
+  const { wanted, made, newDirectories } = difference;
+  const kept = new Set(hasMoved ? [...wanted.map(({ path }) => path), ...made, ...newDirectories] : []);
   for (const path of [...difference.gone, ...difference.goneDirectories])
     if (!kept.has(moves.nowAt(path))) changes.remove(moves.nowAt(path));
   const links = [newest.day, ...(hasMoved ? [MOVED] : []), ...(isResumed ? [BEGUN] : [])];
